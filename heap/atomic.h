@@ -1,0 +1,123 @@
+/*
+ * Typed atomics over libatomic_ops. Invariant: a field of one of these types is only ever read and written
+ * through the functions below, so the ordering of every access can be read off its name. Unmarked loads and
+ * stores are relaxed.
+ */
+#ifndef SHALE_HEAP_ATOMIC_H
+#define SHALE_HEAP_ATOMIC_H
+
+#include <atomic_ops.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct atomic_u8 {
+    volatile unsigned char word;
+} atomic_u8;
+
+typedef struct atomic_u32 {
+    volatile unsigned int word;
+} atomic_u32;
+
+typedef struct atomic_u64 {
+    volatile AO_t word;
+} atomic_u64;
+
+_Static_assert(sizeof(AO_t) == sizeof(uint64_t), "Shale needs a 64-bit machine");
+
+static inline uint8_t atomic_u8_load(const atomic_u8 *a)
+{
+    return AO_char_load(&a->word);
+}
+
+static inline uint8_t atomic_u8_load_acquire(const atomic_u8 *a)
+{
+    return AO_char_load_acquire(&a->word);
+}
+
+static inline void atomic_u8_store(atomic_u8 *a, uint8_t value)
+{
+    AO_char_store(&a->word, value);
+}
+
+static inline void atomic_u8_store_release(atomic_u8 *a, uint8_t value)
+{
+    AO_char_store_release(&a->word, value);
+}
+
+static inline bool atomic_u8_cas_acquire(atomic_u8 *a, uint8_t expected, uint8_t value)
+{
+    return AO_char_compare_and_swap_acquire(&a->word, expected, value) != 0;
+}
+
+/* Writes the byte without changing it. */
+static inline void atomic_u8_touch(atomic_u8 *a)
+{
+    (void)AO_char_fetch_and_add(&a->word, 0);
+}
+
+static inline uint32_t atomic_u32_load(const atomic_u32 *a)
+{
+    return AO_int_load(&a->word);
+}
+
+static inline uint32_t atomic_u32_load_acquire(const atomic_u32 *a)
+{
+    return AO_int_load_acquire(&a->word);
+}
+
+static inline void atomic_u32_store(atomic_u32 *a, uint32_t value)
+{
+    AO_int_store(&a->word, value);
+}
+
+static inline void atomic_u32_store_release(atomic_u32 *a, uint32_t value)
+{
+    AO_int_store_release(&a->word, value);
+}
+
+static inline uint32_t atomic_u32_fetch_add(atomic_u32 *a, uint32_t value)
+{
+    return AO_int_fetch_and_add(&a->word, value);
+}
+
+static inline uint64_t atomic_u64_load(const atomic_u64 *a)
+{
+    return AO_load(&a->word);
+}
+
+static inline uint64_t atomic_u64_load_acquire(const atomic_u64 *a)
+{
+    return AO_load_acquire(&a->word);
+}
+
+static inline void atomic_u64_store(atomic_u64 *a, uint64_t value)
+{
+    AO_store(&a->word, value);
+}
+
+static inline void atomic_u64_store_release(atomic_u64 *a, uint64_t value)
+{
+    AO_store_release(&a->word, value);
+}
+
+static inline uint64_t atomic_u64_fetch_add(atomic_u64 *a, uint64_t value)
+{
+    return AO_fetch_and_add(&a->word, value);
+}
+
+static inline bool atomic_u64_cas_full(atomic_u64 *a, uint64_t expected, uint64_t value)
+{
+    return AO_compare_and_swap_full(&a->word, expected, value) != 0;
+}
+
+/* What a loop that waits for another thread does between two looks. */
+static inline void atomic_pause(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+#endif

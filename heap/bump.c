@@ -1,0 +1,147 @@
+#include "heap/bump.h"
+
+#include "heap/announce.h"
+#include "heap/live_bits.h"
+
+#include <string.h>
+
+void bump_init(struct bump *bump, size_t chunk_size)
+{
+    *bump = (struct bump){.region = REGION_NONE, .chunk_size = chunk_size};
+}
+
+/* Sets the live bits of the objects from `recorded` up to the cursor. They lie back to back. */
+static void record(struct bump *bump, struct memory *memory)
+{
+    if (bump->region == REGION_NONE || atomic_u32_load(&memory->recording) == 0)
+        return;
+    size_t cursor = views_offset(&memory->views, bump->api.cursor);
+    size_t object = views_offset(&memory->views, bump->recorded);
+    if (object < cursor)
+        memory->regions.regions[bump->region].marked = true;
+    while (object < cursor) {
+        bits_set(memory->live_bits, granule_of(object));
+        object += memory_object_size(memory, object);
+    }
+    bump->recorded = bump->api.cursor;
+}
+
+void bump_start_recording(struct bump *bump)
+{
+    bump->recorded = bump->api.cursor;
+}
+
+void bump_close(struct bump *bump, struct memory *memory)
+{
+    if (bump->region == REGION_NONE)
+        return;
+    record(bump, memory);
+    struct region *region = &memory->regions.regions[bump->region];
+    size_t cursor = views_offset(&memory->views, bump->api.cursor);
+    size_t top = cursor - HEADER_SIZE - region_start(bump->region);
+    region->top = (uint32_t)(top < REGION_SIZE ? top : REGION_SIZE);
+    /* [born-live] */
+    bool born = atomic_u32_load(&memory->recording) != 0;
+    region_set_state(&memory->regions, bump->region, born ? REGION_BORN : REGION_USED);
+    bump->region = REGION_NONE;
+    bump->api.cursor = 0;
+    bump->api.limit = 0;
+    bump->chunk_end = 0;
+    bump->region_end = 0;
+}
+
+void bump_flip(struct bump *bump, struct memory *memory)
+{
+    if (bump->region == REGION_NONE)
+        return;
+    record(bump, memory);
+    /* The cursor's page holds objects, so it becomes stale like any other; the pages after it are prepared
+     * again before use. The header of the next object must not be on the old page either. */
+    size_t page_size = memory->views.page_size;
+    uintptr_t page_end = round_up(bump->api.cursor - HEADER_SIZE, page_size);
+    bump->api.cursor = page_end + REGION_FIRST_OBJECT;
+    bump->recorded = bump->api.cursor;
+    bump->chunk_end = page_end;
+    bump->api.limit = 0;
+}
+
+/* Makes the pages [start, end) of the mutator's region zero and mapped. */
+static void prepare(struct memory *memory, size_t start, size_t end, bool dirty)
+{
+    struct views *views = &memory->views;
+    if (!page_states_active(&memory->pages)) {
+        if (dirty)
+            memset(views_mutator(views, start), 0, end - start);
+        return;
+    }
+    /* Publish runs of pages that were stale. One that is mapped was prepared since the flip, or compaction
+     * has just ended; either way the mutator view shows it. */
+    page_number last = memory_page(memory, end);
+    page_number run = memory_page(memory, start);
+    for (page_number page = run; page < last; page++) {
+        if (dirty)
+            memset(views_alias(views, (size_t)page << views->page_shift), 0, views->page_size);
+        if (!page_claim(&memory->pages, page)) {
+            if (run < page)
+                page_publish(&memory->pages, run, page - run);
+            run = page + 1;
+        }
+    }
+    if (run < last)
+        page_publish(&memory->pages, run, last - run);
+}
+
+static bool take_region(struct bump *bump, struct memory *memory, uint32_t reserve)
+{
+    region_number region = region_take(&memory->regions, REGION_ALLOCATING, reserve);
+    if (region == REGION_NONE)
+        return false;
+    memory_unseal_region(memory, region);
+    uintptr_t start = (uintptr_t)views_mutator(&memory->views, region_start(region));
+    bump->region = region;
+    bump->api.cursor = start + REGION_FIRST_OBJECT;
+    bump->recorded = bump->api.cursor;
+    bump->chunk_end = start;
+    bump->region_end = start + REGION_SIZE;
+    return true;
+}
+
+/* Prepares chunks until an object of `size` bytes fits. False: it does not fit this region. */
+static bool extend(struct bump *bump, struct memory *memory, size_t size)
+{
+    uintptr_t need = bump->api.cursor + size;
+    if (bump->region == REGION_NONE || need > bump->region_end)
+        return false;
+    record(bump, memory);
+    uintptr_t end = bump->chunk_end;
+    do {
+        end += bump->chunk_size;
+    } while (end < need);
+    if (end > bump->region_end)
+        end = bump->region_end;
+    size_t start = views_offset(&memory->views, bump->chunk_end);
+    prepare(memory, start, views_offset(&memory->views, end), memory->regions.regions[bump->region].dirty);
+    atomic_u64_fetch_add(&memory->bytes_allocated, end - bump->chunk_end);
+    bump->chunk_end = end;
+    if (!memory->announce)
+        bump->api.limit = end;
+    return true;
+}
+
+uintptr_t bump_allocate(struct bump *bump, struct memory *memory, size_t size, uint64_t header,
+                        uint32_t reserve)
+{
+    while (bump->api.cursor + size > bump->chunk_end || bump->region == REGION_NONE) {
+        if (extend(bump, memory, size))
+            break;
+        bump_close(bump, memory);
+        if (!take_region(bump, memory, reserve))
+            return 0;
+    }
+    uintptr_t address = bump->api.cursor;
+    bump->api.cursor = address + size;
+    if (memory->announce)
+        announce_object((const void *)(address - HEADER_SIZE), size);
+    ((uint64_t *)address)[-1] = header;
+    return address;
+}

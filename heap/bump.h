@@ -1,0 +1,50 @@
+/*
+ * Bump allocation in the mutator view: each mutator fills a region of its own, one prepared chunk after the
+ * other.
+ *
+ * [zeroed] Memory between the cursor and the end of the chunk is zero and mapped in the mutator view, so the
+ * inline fast path neither clears nor faults. Preparing a chunk goes through the alias view while pages are
+ * stale, by the same claim and publish as everyone's [claim], so nobody touches a stale page [fault-free].
+ *
+ * [born-live] An object allocated during a cycle is not evacuated in that cycle: a region that a mutator
+ * fills is not a candidate. While the memory is `recording`, the live bits of the objects in a chunk are set
+ * when the chunk is left, and the last chunk's in the flip.
+ *
+ * All fields are the owning thread's; the collector calls bump_flip and bump_start_recording for it while
+ * the thread is stopped or native.
+ */
+#ifndef SHALE_HEAP_BUMP_H
+#define SHALE_HEAP_BUMP_H
+
+#include "heap/memory.h"
+
+struct bump {
+    struct shale_mutator api; /* cursor and limit, for the inline fast path */
+    region_number region;     /* being filled; REGION_NONE: none */
+    uintptr_t chunk_end;      /* prepared up to here; api.limit, unless every object is announced */
+    uintptr_t region_end;
+    uintptr_t recorded; /* objects below have their live bits set, or need none */
+    size_t chunk_size;  /* bytes to prepare at a time */
+};
+
+/* Bytes prepared at a time: fits the first-level cache beside what the program works on. */
+#define BUMP_CHUNK_SIZE ((size_t)16 << 10)
+
+/* No region yet: the first allocation takes the slow path. */
+void bump_init(struct bump *bump, size_t chunk_size);
+
+/* Allocates `size` bytes, header included, with the given header, in the slow path. Returns 0 when it needs a
+ * region and there are no more than `reserve` left. */
+uintptr_t bump_allocate(struct bump *bump, struct memory *memory, size_t size, uint64_t header,
+                        uint32_t reserve);
+
+/* Hands the region back as used; there is none afterwards. */
+void bump_close(struct bump *bump, struct memory *memory);
+
+/* Marking has just set the bits of all objects there are. */
+void bump_start_recording(struct bump *bump);
+
+/* Inside the flip: records what is left, and leaves the page that the cursor is in, which is stale now. */
+void bump_flip(struct bump *bump, struct memory *memory);
+
+#endif

@@ -1,0 +1,102 @@
+#include "heap/memory.h"
+
+#include "heap/announce.h"
+
+#include <string.h>
+
+static int map_table(struct memory *memory, int index, size_t size)
+{
+    struct memory_table *table = &memory->tables[index];
+    int status = memory->os->map_table(memory->os, size, &table->start);
+    if (status == 0)
+        table->size = size;
+    return status;
+}
+
+static void unmap_tables(struct memory *memory)
+{
+    for (size_t i = 0; i < sizeof memory->tables / sizeof memory->tables[0]; i++) {
+        if (memory->tables[i].size != 0)
+            memory->os->unmap(memory->os, memory->tables[i].start, memory->tables[i].size);
+    }
+}
+
+int memory_create(struct memory *memory, const struct os *os, size_t size, const shale_encoding *encoding,
+                  const char **failed)
+{
+    *memory = (struct memory){.os = os, .encoding = *encoding, .announce = announce_wanted()};
+#ifdef SHALE_DEBUG
+    memory->poison = true;
+#endif
+    int status = views_create(&memory->views, os, size, failed);
+    if (status != 0)
+        return status;
+
+    *failed = "reserving the tables beside the heap (mmap)";
+    size_t regions = size >> REGION_SHIFT;
+    size_t sizes[] = {regions * sizeof(struct region), size >> memory->views.page_shift,
+                      (size >> CHUNK_SHIFT) * sizeof(uint64_t),
+                      (TYPE_NUMBER_MAX + 1) * sizeof(struct type *)};
+    for (int i = 0; i < 4; i++) {
+        status = map_table(memory, i, sizes[i]);
+        if (status != 0) {
+            unmap_tables(memory);
+            views_destroy(&memory->views);
+            return status;
+        }
+    }
+    region_table_init(&memory->regions, memory->tables[0].start, (region_number)regions);
+    page_states_init(&memory->pages, &memory->views, memory->tables[1].start, -1);
+    memory->live_bits = memory->tables[2].start;
+    type_table_init(&memory->types, memory->tables[3].start);
+    announce_free(memory->views.mutator, size);
+    return 0;
+}
+
+void memory_destroy(struct memory *memory)
+{
+    announce_unmapped(memory->views.mutator, memory->views.size);
+    type_table_destroy(&memory->types);
+    region_table_destroy(&memory->regions);
+    unmap_tables(memory);
+    views_destroy(&memory->views);
+}
+
+void memory_clear_live_bits(struct memory *memory, region_number region)
+{
+    size_t chunks = REGION_CHUNKS;
+    memset(memory->live_bits + (size_t)region * chunks, 0, chunks * sizeof(uint64_t));
+    memory->regions.regions[region].marked = false;
+}
+
+/* No address, no small number and no header: a reference read from freed memory is caught by every check. */
+enum { POISON_BYTE = 0xdb };
+
+void memory_seal_region(struct memory *memory, region_number region)
+{
+    announce_free(views_mutator(&memory->views, region_start(region)), REGION_SIZE);
+    if (!memory->poison)
+        return;
+    memset(views_alias(&memory->views, region_start(region)), POISON_BYTE, REGION_SIZE);
+    /* Failing leaves the pages accessible, which only weakens the check. */
+    if (memory->os->protect(memory->os, views_mutator(&memory->views, region_start(region)), REGION_SIZE,
+                            false) == 0)
+        memory->regions.regions[region].sealed = true;
+}
+
+void memory_unseal_region(struct memory *memory, region_number region)
+{
+    if (!memory->regions.regions[region].sealed)
+        return;
+    memory->os->protect(memory->os, views_mutator(&memory->views, region_start(region)), REGION_SIZE, true);
+    memory->regions.regions[region].sealed = false;
+}
+
+void memory_unseal_all(struct memory *memory)
+{
+    if (!memory->poison)
+        return;
+    memory->os->protect(memory->os, memory->views.mutator, memory->views.size, true);
+    for (region_number region = 0; region < memory->regions.count; region++)
+        memory->regions.regions[region].sealed = false;
+}

@@ -1,0 +1,75 @@
+/*
+ * A heap's memory: the two views, and what is known about them in tables outside of them. It has no
+ * knowledge of threads, roots or cycles.
+ */
+#ifndef SHALE_HEAP_MEMORY_H
+#define SHALE_HEAP_MEMORY_H
+
+#include "heap/page_state.h"
+#include "heap/region.h"
+#include "heap/type.h"
+#include "heap/views.h"
+
+struct memory {
+    const struct os *os;
+    struct views views;
+    struct region_table regions;
+    struct page_states pages;
+    struct type_table types;
+    uint64_t *live_bits; /* see live_bits.h */
+    shale_encoding encoding;
+    /* Debug builds: freed regions are filled with a pattern and made inaccessible. */
+    bool poison;
+    /* A checking tool watches: every allocation takes the slow path, which announces the object. */
+    bool announce;
+    /* Written by the collector while the world is stopped: objects allocated from now on are born during a
+     * cycle, so their live bits are recorded. */
+    atomic_u32 recording;
+    atomic_u64 bytes_allocated;
+
+    /* The blocks behind the tables, for memory_destroy. */
+    struct memory_table {
+        void *start;
+        size_t size;
+    } tables[4];
+};
+
+/* `faults` is the descriptor that the mutator view is registered with during compaction, -1 for none; it
+ * stays the caller's. Returns 0 or a negative errno value, with `failed` naming the step. */
+int memory_create(struct memory *memory, const struct os *os, size_t size, const shale_encoding *encoding,
+                  const char **failed);
+void memory_destroy(struct memory *memory);
+
+/* The header of the object at `offset`, through the alias view. */
+static inline uint64_t memory_header(const struct memory *memory, size_t offset)
+{
+    return *(const uint64_t *)(views_alias(&memory->views, offset) - HEADER_SIZE);
+}
+
+static inline const struct type *memory_type(const struct memory *memory, uint64_t header)
+{
+    return type_of_header(&memory->types, header);
+}
+
+static inline size_t memory_object_size(const struct memory *memory, size_t offset)
+{
+    uint64_t header = memory_header(memory, offset);
+    return object_size(memory_type(memory, header), header);
+}
+
+static inline page_number memory_page(const struct memory *memory, size_t offset)
+{
+    return (page_number)(offset >> memory->views.page_shift);
+}
+
+/* Clears a region's live bits. */
+void memory_clear_live_bits(struct memory *memory, region_number region);
+
+/* Debug builds: makes the memory of a region that was just freed, or is about to be used, tell when it is
+ * used after it was freed. */
+void memory_seal_region(struct memory *memory, region_number region);
+void memory_unseal_region(struct memory *memory, region_number region);
+/* Before a flip: makes the mutator view one mapping again, as moving its entries needs. */
+void memory_unseal_all(struct memory *memory);
+
+#endif

@@ -1,0 +1,86 @@
+/*
+ * [os] All that Shale asks of the operating system for memory, page faults and threads goes through one
+ * table of functions, so that tests can make any call fail (tests/support/os_failing.c) or replace the
+ * kernel altogether (tests/support/os_simulated.c). os_linux.c holds the only real system calls.
+ *
+ * Functions return 0 (or what is stated) on success and a negative errno value on failure; they leave
+ * nothing behind when they fail. All are thread-safe. Those marked (signal) are also called in signal
+ * handlers.
+ */
+#ifndef SHALE_HEAP_OS_H
+#define SHALE_HEAP_OS_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* How faults of mutators are delivered. */
+enum os_fault_delivery {
+    OS_FAULTS_BY_READ,  /* the faulting thread sleeps; a message comes to whoever reads */
+    OS_FAULTS_BY_SIGNAL /* the faulting thread gets SIGBUS */
+};
+
+struct os {
+    const char *name;
+
+    size_t (*page_size)(const struct os *os);
+
+    /* Creates an anonymous file of `size` bytes, all holes. Returns a descriptor. */
+    int (*file_create)(const struct os *os, size_t size);
+    int (*file_close)(const struct os *os, int file);
+    /* Bytes of memory that the file holds now. */
+    int (*file_memory)(const struct os *os, int file, uint64_t *bytes);
+    /* Gives the memory of a range of the file back; it reads as zeros afterwards. */
+    int (*file_discard)(const struct os *os, int file, size_t offset, size_t size);
+    /* Gives a range of the file memory, where it has none, without reading or writing it. */
+    int (*file_populate)(const struct os *os, int file, size_t offset, size_t size);
+
+    /* Reserves inaccessible address space; nothing is ever put there by anyone else. */
+    int (*reserve)(const struct os *os, size_t size, size_t alignment, void **start);
+    /* Ends any mapping or reservation. */
+    int (*unmap)(const struct os *os, void *start, size_t size);
+    /* Turns a mapped range back into a reservation. */
+    int (*reserve_again)(const struct os *os, void *start, size_t size);
+    /* Reserves a range that nothing is mapped in; -EEXIST if something is. */
+    int (*reserve_at)(const struct os *os, void *start, size_t size);
+    /* Maps a file over a reservation, readable and writable, shared, not inherited by fork. */
+    int (*map_file)(const struct os *os, void *start, size_t size, int file);
+    /* Zeroed private memory for tables, committed as it is touched. */
+    int (*map_table)(const struct os *os, size_t size, void **start);
+    /* Gives the memory of a table back; it reads as zeros afterwards. */
+    int (*discard_table)(const struct os *os, void *start, size_t size);
+    /* Makes a range of a view inaccessible, or accessible again. */
+    int (*protect)(const struct os *os, void *start, size_t size, bool accessible);
+
+    /* Moves all page table entries of a view to a reservation of the same size, which becomes a mapping
+     * of the same file. The view stays mapped, with no entries. Constant time when no page is registered
+     * for faults and both are VIEW_ALIGNMENT-aligned. */
+    int (*move_entries)(const struct os *os, void *view, void *to, size_t size);
+    /* Drops page table entries; the mapping stays. */
+    int (*drop_entries)(const struct os *os, void *start, size_t size);
+
+    /* Opens a source of page faults. Returns a descriptor; `how` is set to the way it was had. */
+    int (*faults_open)(const struct os *os, enum os_fault_delivery delivery, const char **how);
+    int (*faults_close)(const struct os *os, int faults);
+    /* From now on a touch of a page of the range without an entry is a fault. */
+    int (*faults_register)(const struct os *os, int faults, void *start, size_t size);
+    int (*faults_unregister)(const struct os *os, int faults, void *start, size_t size);
+    /* Maps pages that have memory into the range and wakes who waits for them. Sets `done` to the bytes
+     * mapped before a failure. -EEXIST: the next one is mapped; -EAGAIN: try the rest again; -EFAULT: the
+     * next one has no memory; -ENOENT: the range is not registered. (signal) */
+    int (*faults_continue)(const struct os *os, int faults, void *start, size_t size, size_t *done);
+    /* Wakes who waits for a page of the range; they touch it again. (signal) */
+    int (*faults_wake)(const struct os *os, int faults, void *start, size_t size);
+    /* Takes up to `maximum` faults that are waiting. Returns their number, 0 when there is none. */
+    int (*faults_read)(const struct os *os, int faults, uintptr_t *addresses, size_t maximum);
+
+    /* Starts a thread with all signals blocked but those that report its own faults. */
+    int (*thread_start)(const struct os *os, pthread_t *thread, const char *thread_name, void *(*run)(void *),
+                        void *argument);
+};
+
+/* The real one. */
+const struct os *os_linux(void);
+
+#endif

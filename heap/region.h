@@ -1,0 +1,93 @@
+/*
+ * The table of regions: which are free, who has the others, how much of them is in use.
+ *
+ * [region] A region is in exactly one state, and only the functions below change it:
+ *
+ *   FREE -> ALLOCATING   region_take, by the mutator that fills it from then on
+ *   FREE -> DESTINATION  region_take, by the plan
+ *   ALLOCATING -> USED   by its mutator, when it is full
+ *   ALLOCATING -> BORN   the same while a cycle is between its mark and its flip [born-live]
+ *   BORN -> USED         the collector, when the next cycle starts
+ *   USED -> EVACUATED    the plan: its live objects leave
+ *   DESTINATION -> USED  reclaim, once all its pages are published
+ *   EVACUATED -> FREE    reclaim, once no page is stale
+ *   USED -> FREE         the plan: nothing in it is live
+ *
+ * Who writes what: `state` under the table's lock (relaxed reads elsewhere are hints, or are ordered by a
+ * stop); `top` and `recorded` by the region's mutator while ALLOCATING, by the plan while DESTINATION, by
+ * nobody otherwise; `live_bytes` and `largest` by marking; `dirty` under the lock; `marked` by marking
+ * and, in a region born since, by its mutator; `sealed` by reclaim and by who takes the region.
+ */
+#ifndef SHALE_HEAP_REGION_H
+#define SHALE_HEAP_REGION_H
+
+#include "heap/atomic.h"
+#include "heap/layout.h"
+
+#include <pthread.h>
+
+enum region_state {
+    REGION_FREE,
+    REGION_ALLOCATING,
+    REGION_BORN,
+    REGION_USED,
+    REGION_EVACUATED,
+    REGION_DESTINATION
+};
+
+struct region {
+    atomic_u8 state;
+    bool dirty;   /* its memory may hold anything but zeros */
+    bool marked;  /* its live bits may hold anything but zeros */
+    bool sealed;  /* debug builds: its pages of the mutator view are inaccessible */
+    uint32_t top; /* bytes from its start in which there are objects */
+    uint32_t live_bytes;
+    uint32_t largest; /* bytes of the largest live object */
+    region_number next_free;
+};
+
+struct region_table {
+    pthread_mutex_t lock;
+    struct region *regions;
+    region_number count;
+    /* Free regions that have memory are handed out first, last in first out; then those whose memory was
+     * given back; then those that were never taken. */
+    region_number resident_head;
+    region_number discarded_head;
+    region_number untouched; /* regions from here on were never taken */
+    uint32_t resident_count; /* on the list of resident_head */
+    atomic_u32 free_count;   /* of all three kinds; written under the lock */
+};
+
+/* `regions` is zeroed memory for `count` of them. */
+void region_table_init(struct region_table *table, struct region *regions, region_number count);
+void region_table_destroy(struct region_table *table);
+
+/* Takes a free region into `state`, leaving at least `reserve` free ones; REGION_NONE when there is none. */
+region_number region_take(struct region_table *table, enum region_state state, uint32_t reserve);
+
+/* Any change between two states that are not FREE. */
+void region_set_state(struct region_table *table, region_number region, enum region_state state);
+
+/* The collector, before marking: BORN regions become USED, and what the last mark counted is forgotten. */
+void region_begin_cycle(struct region_table *table, region_number region);
+
+/* Gives a region back. */
+void region_free(struct region_table *table, region_number region);
+
+/* Takes a free region that holds memory, if there are more than `keep` of them, so that its memory can be
+ * given back to the system; region_return_discarded then puts it back. */
+region_number region_take_resident(struct region_table *table, uint32_t keep);
+void region_return_discarded(struct region_table *table, region_number region);
+
+static inline uint32_t region_free_count(const struct region_table *table)
+{
+    return atomic_u32_load(&table->free_count);
+}
+
+static inline enum region_state region_get_state(const struct region_table *table, region_number region)
+{
+    return (enum region_state)atomic_u8_load(&table->regions[region].state);
+}
+
+#endif

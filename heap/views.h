@@ -1,0 +1,54 @@
+/*
+ * The two views of the heap's file.
+ *
+ * [view] After a flip no mutator can load an address inside the evacuation set: roots were rewritten, and a
+ * page is only published once every reference in it is new. Hence two mappings of one file at the same
+ * offsets: the mutator view, whose addresses are the objects' addresses, and the alias view, through which
+ * the collector reads and writes pages that the mutator view does not show yet.
+ *
+ * [fault-free] Nobody touches a stale page through the mutator view while holding a lock, or on the fault
+ * server's path. The collector and the fault server use the alias view only.
+ *
+ * [fork] A child process never writes the parent's heap: neither view is inherited.
+ *
+ * Immutable after views_create.
+ */
+#ifndef SHALE_HEAP_VIEWS_H
+#define SHALE_HEAP_VIEWS_H
+
+#include "heap/layout.h"
+#include "heap/os.h"
+
+struct views {
+    const struct os *os;
+    int file;
+    size_t size;      /* bytes of the file and of each view */
+    size_t page_size; /* bytes */
+    unsigned page_shift;
+    char *mutator;   /* start of the mutator view */
+    char *alias;     /* start of the alias view */
+    char *graveyard; /* reservation that takes the mutator view's old page table entries at a flip */
+};
+
+/* Returns 0, or a negative errno value with `failed` naming the step. `size` is a multiple of HEAP_UNIT. */
+int views_create(struct views *views, const struct os *os, size_t size, const char **failed);
+void views_destroy(struct views *views);
+
+/* Where the collector finds what mutators see at `offset`. */
+static inline char *views_alias(const struct views *views, size_t offset)
+{
+    return views->alias + offset;
+}
+
+static inline char *views_mutator(const struct views *views, size_t offset)
+{
+    return views->mutator + offset;
+}
+
+/* The offset of an address in the mutator view; at least views->size for any other address. */
+static inline size_t views_offset(const struct views *views, uintptr_t address)
+{
+    return address - (uintptr_t)views->mutator;
+}
+
+#endif

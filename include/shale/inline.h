@@ -1,0 +1,141 @@
+/*
+ * The inline fast paths of <shale/shale.h>. Include that header, not this one.
+ *
+ * The layouts below are part of the library's binary interface but not of its programming interface: only
+ * the inline functions here may name the fields. Who writes what:
+ *
+ *  shale_mutator.cursor, limit   the owning thread; the collector while that thread is stopped or native
+ *  shale_mutator.poll            the collector, at any time (relaxed); read by shale_poll
+ *  shale_mutator.barrier         the collector while the thread is stopped or native
+ *  shale_mutator.frames          the owning thread; read by the collector while it is stopped or native
+ *  shale_type, shale_handle      see the fields
+ */
+#ifndef SHALE_INLINE_H
+#define SHALE_INLINE_H
+
+#ifndef SHALE_H
+#error "include <shale/shale.h> instead"
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SHALE_LIKELY(condition) __builtin_expect(!!(condition), 1)
+#define SHALE_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+
+struct shale_mutator {
+    uintptr_t cursor; /* address of the next object */
+    uintptr_t limit;  /* an object fits when the one after it would start at or below this */
+    uint32_t poll;    /* not 0: stop at the next safepoint */
+    uint32_t barrier; /* not 0: stores call shale_barrier_slow first */
+    shale_frame *frames;
+};
+
+/* Immutable after registration. */
+struct shale_type {
+    uint64_t header;       /* the word in front of an object of length 0 */
+    uint32_t size;         /* bytes from one such object to the next */
+    uint32_t element_size; /* bytes, 0 without an array */
+    uint32_t array_base;   /* fixed part + header + what rounding up needs */
+    uint32_t length_max;   /* the longest array that is not too large */
+};
+
+/* The collector rewrites `object` inside the flip; mutators write it by shale_handle_set. */
+struct shale_handle {
+    void *object;
+};
+
+SHALE_API void *shale_allocate_slow(shale_mutator *mutator, const shale_type *type, size_t length);
+SHALE_API void shale_poll_slow(shale_mutator *mutator);
+SHALE_API void shale_barrier_slow(shale_mutator *mutator, void *object, void *slot, uint64_t word,
+                                  bool value);
+
+static inline void *shale_allocate(shale_mutator *mutator, const shale_type *type)
+{
+    uintptr_t address = mutator->cursor;
+    uintptr_t next = address + type->size;
+    if (SHALE_UNLIKELY(next > mutator->limit))
+        return shale_allocate_slow(mutator, type, 0);
+    mutator->cursor = next;
+    ((uint64_t *)address)[-1] = type->header;
+    return (void *)address;
+}
+
+static inline void *shale_allocate_array(shale_mutator *mutator, const shale_type *type, size_t length)
+{
+    if (SHALE_UNLIKELY(length > type->length_max))
+        return shale_allocate_slow(mutator, type, length);
+    uintptr_t address = mutator->cursor;
+    uintptr_t next = address + ((type->array_base + length * type->element_size) & ~(size_t)15);
+    if (SHALE_UNLIKELY(next > mutator->limit))
+        return shale_allocate_slow(mutator, type, length);
+    mutator->cursor = next;
+    ((uint64_t *)address)[-1] = type->header | (uint64_t)length << 32;
+    return (void *)address;
+}
+
+static inline void shale_poll(shale_mutator *mutator)
+{
+    if (SHALE_UNLIKELY(__atomic_load_n(&mutator->poll, __ATOMIC_RELAXED) != 0))
+        shale_poll_slow(mutator);
+}
+
+/* The store is a release store, so that a thread that finds a new object through the slot also finds the
+ * object's header. */
+static inline void shale_store(shale_mutator *mutator, void *object, void *slot, void *value)
+{
+    if (SHALE_UNLIKELY(mutator->barrier != 0))
+        shale_barrier_slow(mutator, object, slot, (uint64_t)(uintptr_t)value, false);
+    __atomic_store_n((uint64_t *)slot, (uint64_t)(uintptr_t)value, __ATOMIC_RELEASE);
+}
+
+static inline void shale_store_value(shale_mutator *mutator, void *object, shale_value *slot,
+                                     shale_value value)
+{
+    if (SHALE_UNLIKELY(mutator->barrier != 0))
+        shale_barrier_slow(mutator, object, slot, value, true);
+    __atomic_store_n(slot, value, __ATOMIC_RELEASE);
+}
+
+static inline size_t shale_length_of(const void *object)
+{
+    return (size_t)(((const uint64_t *)object)[-1] >> 32);
+}
+
+static inline void shale_frame_push_kind(shale_mutator *mutator, shale_frame *frame, void *slots,
+                                         size_t count, bool values)
+{
+    frame->outer = mutator->frames;
+    frame->slots = slots;
+    frame->count = count;
+    frame->values = values;
+    mutator->frames = frame;
+}
+
+static inline void shale_frame_push(shale_mutator *mutator, shale_frame *frame, void *locals, size_t count)
+{
+    shale_frame_push_kind(mutator, frame, locals, count, false);
+}
+
+static inline void shale_frame_push_values(shale_mutator *mutator, shale_frame *frame, shale_value *locals,
+                                           size_t count)
+{
+    shale_frame_push_kind(mutator, frame, locals, count, true);
+}
+
+static inline void shale_frame_pop(shale_mutator *mutator, shale_frame *frame)
+{
+    mutator->frames = frame->outer;
+}
+
+static inline void *shale_handle_get(const shale_handle *handle)
+{
+    return handle->object;
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

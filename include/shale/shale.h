@@ -1,0 +1,426 @@
+/*
+ * Shale: an embeddable garbage collector that compacts the heap while the program runs.
+ *
+ * Caveats first
+ * -------------
+ *  - Objects move. After any call that is marked "may collect" below, a plain C variable that held an
+ *    object's address is wrong unless the collector knew of it: keep addresses that live across such a
+ *    call in a frame (shale_frame_push), in a handle, or in memory that a registered root visitor shows.
+ *  - A thread that runs for long without allocating must call shale_poll now and then, and must bracket
+ *    whatever may block (read, lock, sleep) with shale_enter_native / shale_leave_native; otherwise every
+ *    other thread waits for it when the collector needs a stop.
+ *  - Reads are plain C. Writes of references into objects must go through shale_store or
+ *    shale_store_value, except the first writes into an object just allocated, before the next call that
+ *    may collect.
+ *  - Do not hand the address of heap memory to a system call. While the heap is being compacted a page may
+ *    not be there yet: the call may fail with EFAULT. Copy through a buffer outside the heap.
+ *  - In fault mode "signal", SIGBUS belongs to Shale for addresses inside its heaps (other addresses are
+ *    passed on to the handler that was installed before), and no attached thread may block SIGBUS.
+ *  - A child process made by fork does not have the heap. It may exec or _exit; calls on the heap fail
+ *    with SHALE_ERROR_FORKED, and touching an object ends the child with one clear line.
+ *
+ * The size-1 promise: allocate, store, poll, done.
+ *
+ *     shale_error error;
+ *     shale_heap *heap = shale_heap_create(NULL, &error);
+ *     shale_mutator *mutator = shale_attach(heap, &error);
+ *     static const uint32_t pair_pointers[] = {offsetof(struct pair, first), offsetof(struct pair, rest)};
+ *     const shale_type *pair = shale_type_register(heap, &(shale_type_spec){
+ *         .name = "pair", .size = sizeof(struct pair),
+ *         .pointers = pair_pointers, .pointer_count = 2}, &error);
+ *     struct { struct pair *list; } local = {NULL};
+ *     shale_frame frame;
+ *     shale_frame_push(mutator, &frame, &local, 1);
+ *     for (;;) {
+ *         struct pair *cell = shale_allocate(mutator, pair);
+ *         cell->rest = local.list;          // first write into a new object: plain C
+ *         local.list = cell;
+ *     }
+ *
+ * Words: a *mutator* is a thread of the program that is attached to a heap. An object's *address* is the
+ * address of its first payload byte, 16-byte aligned; it is what references hold. A *slot* is a word in an
+ * object or a root that may hold a reference. To *flip* is the one short stop in which the addresses of
+ * moved objects change.
+ *
+ * Every function says which thread may call it and whether it may collect. "Any attached thread" means: on
+ * the thread that attached the mutator that is passed. Unless said otherwise a function that returns a
+ * status returns SHALE_OK or the status it also puts into its shale_error, whose message is one sentence
+ * that says what happened and what to do. Misuse that can be seen (a wrong thread, a heap that was
+ * destroyed, a type of another heap) is refused: the function returns its failure value, and the one-line
+ * reason goes to the heap's log callback and to shale_last_error.
+ */
+#ifndef SHALE_H
+#define SHALE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SHALE_VERSION_MAJOR 0
+#define SHALE_VERSION_MINOR 1
+#define SHALE_VERSION_PATCH 0
+
+#if defined(__GNUC__)
+#define SHALE_API __attribute__((visibility("default")))
+#else
+#define SHALE_API
+#endif
+
+/* A heap: the memory, its collector thread and, in fault mode "thread", its fault server. Opaque. */
+typedef struct shale_heap shale_heap;
+
+/* A thread's membership of one heap. Its first words are laid out in <shale/inline.h> for the inline fast
+ * paths; the rest is opaque. One thread may be attached to several heaps. */
+typedef struct shale_mutator shale_mutator;
+
+/* A registered object type. Lives as long as its heap. Its first words are in <shale/inline.h>. */
+typedef struct shale_type shale_type;
+
+/* A reference from outside the heap, held by the collector. Opaque. */
+typedef struct shale_handle shale_handle;
+
+/* What a root visitor or a custom object visitor is handed. Opaque, valid for the duration of the call. */
+typedef struct shale_visitor shale_visitor;
+
+/* A word that holds an encoded value: a tagged pointer or a NaN-boxed double. */
+typedef uint64_t shale_value;
+
+/* ------------------------------------------------------------------------------------------------ */
+/* Errors                                                                                             */
+
+typedef enum shale_status {
+    SHALE_OK = 0,
+    SHALE_ERROR_OPTION,      /* an option's name or value is not known; the message names it */
+    SHALE_ERROR_ARGUMENT,    /* an argument is not acceptable; the message says which and why */
+    SHALE_ERROR_MEMORY,      /* memory for the collector's own tables could not be had */
+    SHALE_ERROR_SYSTEM,      /* a system call failed; errno_value holds errno */
+    SHALE_ERROR_CONCURRENT,  /* concurrent compaction was required and the kernel cannot do it */
+    SHALE_ERROR_OUT_OF_HEAP, /* the heap is full of live objects */
+    SHALE_ERROR_TOO_LARGE,   /* the object is larger than SHALE_OBJECT_MAX */
+    SHALE_ERROR_BUSY,        /* the heap still has attached mutators */
+    SHALE_ERROR_MISUSE,      /* wrong thread, detached mutator, destroyed heap, foreign type, ... */
+    SHALE_ERROR_FORKED       /* this process is a child of the one that owns the heap */
+} shale_status;
+
+#define SHALE_ERROR_MESSAGE_MAX 256
+
+typedef struct shale_error {
+    shale_status status;
+    int errno_value; /* 0 when no system call was involved */
+    char message[SHALE_ERROR_MESSAGE_MAX];
+} shale_error;
+
+/* The name of a status, such as "SHALE_ERROR_OPTION". Any thread. Static storage. */
+SHALE_API const char *shale_status_name(shale_status status);
+
+/* The library's version, "MAJOR.MINOR.PATCH". Any thread. Static storage. */
+SHALE_API const char *shale_version(void);
+
+/* ------------------------------------------------------------------------------------------------ */
+/* Options                                                                                            */
+
+typedef enum shale_log_level {
+    SHALE_LOG_ERROR = 0, /* misuse, failures */
+    SHALE_LOG_WARNING,   /* works, but not as well as it could: the line says what to do */
+    SHALE_LOG_INFO,      /* one line per heap creation and per cycle */
+    SHALE_LOG_DEBUG      /* phases */
+} shale_log_level;
+
+/* Called with one line of text, without a newline. May be called from any thread of the program and from
+ * the collector's own; never while a lock is held that a mutator may want. Must not call into Shale. */
+typedef void (*shale_log_function)(void *context, shale_log_level level, const char *line);
+
+/* Called on the allocating thread when the heap is full after a complete collection. `bytes` is what was
+ * asked for. Return true to have the allocation tried again (after dropping references, say), false to have
+ * it return NULL. May call shale_store, frames and handles; must not allocate. */
+typedef bool (*shale_out_of_memory_function)(void *context, shale_mutator *mutator, size_t bytes);
+
+/* How the words of kind shale_value hold references: a word w is a reference when (w & mask) == tag and
+ * bit (w & 15) of `low_tags` is set; its address is then w & address. Words that are references keep all
+ * bits outside `address` when their object moves. See SHALE_ENCODING_* for the usual ones. */
+typedef struct shale_encoding {
+    uint64_t mask;
+    uint64_t tag;
+    uint64_t address;
+    uint16_t low_tags;
+} shale_encoding;
+
+// clang-format off
+/* Values are plain pointers: the default. Like the following, an initializer of a shale_encoding. */
+#define SHALE_ENCODING_PLAIN {0, 0, ~UINT64_C(0), 0x0001}
+/* Low-bit tags: the 4-bit tags in the set `tags` (bit t for tag t) mark references, all others are
+ * immediate values. For fixnums with the lowest bit set and untagged pointers: 0x0001. */
+#define SHALE_ENCODING_TAGGED(tags) {0, 0, ~UINT64_C(15), (tags)}
+/* NaN-boxing: a word whose bits under `nan_mask` equal `nan_tag` holds an address in its low 48 bits. */
+#define SHALE_ENCODING_NAN_BOXED(nan_mask, nan_tag) \
+    {(nan_mask), (nan_tag), UINT64_C(0x0000ffffffffffff), 0x0001}
+// clang-format on
+
+/* Options of a heap. Always start from shale_options_init; fields are added at the end in later versions.
+ * Options that have a name can also be set by shale_options_set and, unless `ignore_environment`, by an
+ * environment variable, which wins: SHALE_HEAP=256M and so on. A SHALE_* variable that is no option, or
+ * whose value is not understood, makes shale_heap_create fail with a message that names it. */
+typedef struct shale_options {
+    size_t struct_size;
+    size_t heap_size;  /* "heap": bytes, fixed at creation; rounded up to 2 MiB; 4 MiB to 64 GiB */
+    int faults;        /* "faults": SHALE_FAULTS_THREAD or SHALE_FAULTS_SIGNAL */
+    int concurrent;    /* "concurrent": SHALE_CONCURRENT_AUTO, _REQUIRE or _NEVER */
+    int verify;        /* "verify": 0 off; 1 check every cycle, stopped until compacted; 2 concurrently */
+    unsigned stress;   /* "stress": 0 off; N: move everything at each N-th allocation slow path */
+    unsigned trigger;  /* "trigger": start a cycle when this percentage of what was free is used up */
+    unsigned evacuate; /* "evacuate": regions at most this percentage live are evacuated */
+    int log_level;     /* "log": the most detailed shale_log_level that is passed to `log` */
+    bool ignore_environment;
+    shale_log_function log; /* NULL: nothing is ever printed, but see SHALE_LOG in the environment */
+    void *log_context;
+    shale_out_of_memory_function out_of_memory; /* NULL: allocation returns NULL */
+    void *out_of_memory_context;
+    shale_encoding encoding; /* of all slots declared as values */
+} shale_options;
+
+enum { SHALE_FAULTS_THREAD = 0, SHALE_FAULTS_SIGNAL = 1 };
+enum { SHALE_CONCURRENT_AUTO = 0, SHALE_CONCURRENT_REQUIRE = 1, SHALE_CONCURRENT_NEVER = 2 };
+
+/* Fills in the defaults. Any thread. */
+SHALE_API void shale_options_init(shale_options *options);
+
+/* Sets a named option from text, as the environment would: shale_options_set(&o, "heap", "64M", &error).
+ * Sizes take K, M, G. Returns SHALE_OK or SHALE_ERROR_OPTION. Any thread. `error` may be NULL. */
+SHALE_API shale_status shale_options_set(shale_options *options, const char *name, const char *value,
+                                         shale_error *error);
+
+/* Describes option number `index` for a --help text: name, unit, default, one line of documentation.
+ * Returns false past the last. Any thread. Static storage. */
+typedef struct shale_option_description {
+    const char *name;
+    const char *unit;
+    const char *default_value;
+    const char *documentation;
+} shale_option_description;
+SHALE_API bool shale_option_describe(size_t index, shale_option_description *description);
+
+/* ------------------------------------------------------------------------------------------------ */
+/* Heaps                                                                                              */
+
+/* Creates a heap. `options` may be NULL for the defaults. Returns NULL on failure, with everything it had
+ * acquired given back and `error` (which may be NULL) filled in. Any thread. Starts the collector thread
+ * and, in fault mode "thread", the fault server; both block all signals. */
+SHALE_API shale_heap *shale_heap_create(const shale_options *options, shale_error *error);
+
+/* Destroys a heap: waits for a cycle that runs, stops the heap's threads, gives all memory back. Fails with
+ * SHALE_ERROR_BUSY, doing nothing, while mutators are attached. After success every type and handle of the
+ * heap is gone. Any thread, attached to it or not. `heap` may be NULL. */
+SHALE_API shale_status shale_heap_destroy(shale_heap *heap, shale_error *error);
+
+typedef enum shale_collect_kind {
+    SHALE_COLLECT_NORMAL = 0, /* evacuate what is worth moving */
+    SHALE_COLLECT_MOVE_ALL    /* evacuate every region that can move, as far as free space allows */
+} shale_collect_kind;
+
+/* Runs a complete cycle and returns when it has ended. Objects that became unreachable before the call are
+ * gone then. Any attached thread; may collect. */
+SHALE_API shale_status shale_collect(shale_mutator *mutator, shale_collect_kind kind);
+
+/* Asks for a cycle and returns at once. Any attached thread; does not collect by itself. */
+SHALE_API shale_status shale_collect_start(shale_mutator *mutator, shale_collect_kind kind);
+
+/* How the heap compacts, decided at creation. */
+typedef enum shale_compaction {
+    SHALE_COMPACTION_FAULT_THREAD = 0, /* concurrent; a dedicated thread answers faults */
+    SHALE_COMPACTION_FAULT_SIGNAL,     /* concurrent; each thread answers its own faults */
+    SHALE_COMPACTION_IN_PAUSE          /* no userfaultfd: pages are built inside the pause */
+} shale_compaction;
+
+/* A distribution of durations, in nanoseconds. Percentiles are upper bounds of logarithmic classes that
+ * are at most 7 % wide. */
+typedef struct shale_durations {
+    uint64_t count;
+    uint64_t total;
+    uint64_t p50;
+    uint64_t p99;
+    uint64_t maximum;
+} shale_durations;
+
+typedef struct shale_statistics {
+    shale_compaction compaction;
+    uint64_t cycles;              /* complete cycles */
+    uint64_t flips;               /* cycles that moved objects */
+    uint64_t objects_marked;      /* summed over cycles */
+    uint64_t bytes_marked;        /* summed over cycles */
+    uint64_t objects_moved;       /* summed over cycles */
+    uint64_t bytes_moved;         /* summed over cycles */
+    uint64_t pages_by_workers;    /* pages built by the collector thread */
+    uint64_t pages_by_server;     /* pages built by the fault server, on faults and in between */
+    uint64_t pages_by_mutators;   /* pages built in signal handlers */
+    uint64_t pages_in_pause;      /* pages built inside a pause: no concurrent compaction */
+    uint64_t faults;              /* faults of mutators on stale pages */
+    uint64_t allocation_stalls;   /* times a thread waited for a cycle before it got memory */
+    uint64_t bytes_allocated;     /* by mutators since creation, counted by allocation chunks */
+    uint64_t live_bytes;          /* found live by the last mark */
+    uint64_t heap_size;           /* bytes, the fixed maximum */
+    uint64_t used_bytes;          /* in regions that are not free */
+    uint64_t committed_bytes;     /* memory the heap's file holds now */
+    shale_durations flip_pause;   /* the global stop that changes addresses, after all threads stopped */
+    shale_durations mark_pause;   /* the global stop that marks, after all threads stopped */
+    shale_durations time_to_stop; /* from asking for a stop until the last thread stopped */
+} shale_statistics;
+
+/* Takes a snapshot of the heap's statistics. Any thread. */
+SHALE_API shale_status shale_heap_statistics(shale_heap *heap, shale_statistics *statistics);
+
+/* ------------------------------------------------------------------------------------------------ */
+/* Types                                                                                              */
+
+/* The largest object, in payload bytes. Larger ones are refused with SHALE_ERROR_TOO_LARGE. */
+#define SHALE_OBJECT_MAX ((size_t)32768)
+
+/* Shows slots to the collector; see shale_type_spec.visit and shale_root_visitor. */
+SHALE_API void shale_visit_pointers(shale_visitor *visitor, void *slots, size_t count);
+SHALE_API void shale_visit_values(shale_visitor *visitor, shale_value *slots, size_t count);
+
+/* A custom visitor of one object's slots, for layouts that offsets cannot describe. `object` is where the
+ * object can be read *by the visitor*, which need not be its address; `length` is its number of array
+ * elements. It must show every slot, always the same ones for the same object: which slots there are may
+ * depend only on `length` and on fields that do not change once they are set, right after allocation. It may
+ * read nothing but the object, must not follow references, allocate, lock or call anything but
+ * shale_visit_*, since it also runs in the fault server, in a signal handler, and at the same time as other
+ * visits of the same object. */
+typedef void (*shale_object_visitor)(void *object, size_t length, shale_visitor *visitor);
+
+/* Describes an object type: a fixed part of `size` bytes, then, when `element_size` is not 0, an array of
+ * elements whose number is given at allocation. All offsets are in bytes and multiples of 8. Slots of kind
+ * pointer hold NULL or an object's address; slots of kind value are encoded as the heap's options say. An
+ * address outside the heap is left alone, so slots may also point at static data. Unless `visit` is given,
+ * a type without any slots is pointer-free: its objects are never scanned. The fixed part plus the array is
+ * zeroed at allocation. */
+typedef struct shale_type_spec {
+    const char *name;         /* for messages; copied */
+    size_t size;              /* bytes of the fixed part; may be 0 for arrays */
+    const uint32_t *pointers; /* offsets of pointer slots in the fixed part */
+    size_t pointer_count;
+    const uint32_t *values; /* offsets of value slots in the fixed part */
+    size_t value_count;
+    size_t element_size; /* bytes of one array element; 0: no array. The array starts at `size`. */
+    const uint32_t *element_pointers; /* offsets of pointer slots within an element */
+    size_t element_pointer_count;
+    const uint32_t *element_values; /* offsets of value slots within an element */
+    size_t element_value_count;
+    shale_object_visitor visit; /* instead of all offsets */
+} shale_type_spec;
+
+/* Registers a type. Returns NULL with `error` filled in when the description makes no sense or there are
+ * 65,535 types already. Any thread. The result lives as long as the heap. */
+SHALE_API const shale_type *shale_type_register(shale_heap *heap, const shale_type_spec *spec,
+                                                shale_error *error);
+
+/* The type, the number of array elements and the payload bytes of an object. Any attached thread; do not
+ * collect. `object` must be the address of an object. */
+SHALE_API const shale_type *shale_type_of(shale_mutator *mutator, const void *object);
+static inline size_t shale_length_of(const void *object);
+SHALE_API size_t shale_size_of(shale_mutator *mutator, const void *object);
+
+/* The name a type was registered with. Any thread. */
+SHALE_API const char *shale_type_name(const shale_type *type);
+
+/* ------------------------------------------------------------------------------------------------ */
+/* Mutators                                                                                           */
+
+/* Attaches the calling thread. Returns NULL with `error` filled in on failure. Any thread; waits while a
+ * global stop is under way. */
+SHALE_API shale_mutator *shale_attach(shale_heap *heap, shale_error *error);
+
+/* Detaches the calling thread. All its frames must have been popped. The mutator must not be used again.
+ * On the thread that attached it. */
+SHALE_API shale_status shale_detach(shale_mutator *mutator);
+
+/* A safepoint: where the collector may stop this thread. One load and a branch when it does not want to.
+ * Any attached thread; may collect. */
+static inline void shale_poll(shale_mutator *mutator);
+
+/* Enters and leaves a section in which the thread does not touch the heap, and in which the collector does
+ * not wait for it. Leaving may wait for a stop to end. Sections do not nest. Any attached thread; both may
+ * collect (addresses in frames change while inside). */
+SHALE_API shale_status shale_enter_native(shale_mutator *mutator);
+SHALE_API shale_status shale_leave_native(shale_mutator *mutator);
+
+/* The last failure of a call on this mutator. Any attached thread. Lives until the next failing call. */
+SHALE_API const shale_error *shale_last_error(const shale_mutator *mutator);
+
+/* ------------------------------------------------------------------------------------------------ */
+/* Allocation                                                                                         */
+
+/* Allocates one object, zeroed. Returns its address, or NULL when the heap is full (shale_last_error says
+ * so) or the arguments are misuse. Bump allocation, inline. Any attached thread; may collect. */
+static inline void *shale_allocate(shale_mutator *mutator, const shale_type *type);
+
+/* Allocates an object with an array of `length` elements, zeroed. As shale_allocate; also NULL when the
+ * object would be larger than SHALE_OBJECT_MAX. */
+static inline void *shale_allocate_array(shale_mutator *mutator, const shale_type *type, size_t length);
+
+/* ------------------------------------------------------------------------------------------------ */
+/* Stores                                                                                             */
+
+/* Stores `value` (NULL, an object's address or an address outside the heap) into a pointer slot of `object`,
+ * with the write barrier. Any attached thread; does not collect. `slot` is &object->field. Threads that race
+ * on one slot see one of the stored values. */
+static inline void shale_store(shale_mutator *mutator, void *object, void *slot, void *value);
+
+/* The same for a slot of kind value. */
+static inline void shale_store_value(shale_mutator *mutator, void *object, shale_value *slot,
+                                     shale_value value);
+
+/* Moves `count` neighbouring pointer or value slots within or between objects, as memmove would, with the
+ * write barrier for the destination. Any attached thread; does not collect. */
+SHALE_API void shale_move_slots(shale_mutator *mutator, void *object, void *to, const void *from,
+                                size_t count);
+
+/* ------------------------------------------------------------------------------------------------ */
+/* Roots                                                                                              */
+
+/* A frame of local variables: `count` consecutive pointer-sized locals that the collector reads and
+ * rewrites. Frames are pushed and popped like C blocks, by the thread that owns the mutator. The frame and
+ * the locals belong to the caller and must outlive the pop. Neither collects. */
+typedef struct shale_frame {
+    struct shale_frame *outer;
+    void *slots;
+    size_t count;
+    bool values; /* the locals are shale_values rather than plain pointers */
+} shale_frame;
+static inline void shale_frame_push(shale_mutator *mutator, shale_frame *frame, void *locals, size_t count);
+static inline void shale_frame_push_values(shale_mutator *mutator, shale_frame *frame, shale_value *locals,
+                                           size_t count);
+static inline void shale_frame_pop(shale_mutator *mutator, shale_frame *frame);
+
+/* Registers a function that shows roots which are not in frames: an interpreter's value stack, globals. It
+ * runs while the mutator is stopped (its own roots: `mutator`) or all are (`heap`), on a thread of Shale's
+ * or of the program, must show every slot by shale_visit_*, and must not touch objects, allocate or block.
+ * Register a mutator's on its thread; a heap's on any thread. Returns NULL when memory is out. Unregister by
+ * the returned token, likewise; a mutator's are unregistered by shale_detach. */
+typedef void (*shale_root_function)(void *context, shale_visitor *visitor);
+typedef struct shale_root_visitor shale_root_visitor;
+SHALE_API shale_root_visitor *shale_root_visitor_add(shale_mutator *mutator, shale_root_function visit,
+                                                     void *context);
+SHALE_API shale_root_visitor *shale_heap_root_visitor_add(shale_heap *heap, shale_root_function visit,
+                                                          void *context);
+SHALE_API shale_status shale_root_visitor_remove(shale_root_visitor *visitor);
+
+/* A handle keeps an object alive and knows where it is, until it is dropped. Any attached thread may create,
+ * read, change and drop any handle of its heap. Two threads that use one handle at the same time must order
+ * themselves. None of them collects. shale_handle_create returns NULL when memory is out; `object` may be
+ * NULL. What shale_handle_get returns is a plain address: good until the next call that may collect. */
+SHALE_API shale_handle *shale_handle_create(shale_mutator *mutator, void *object);
+static inline void *shale_handle_get(const shale_handle *handle);
+SHALE_API shale_status shale_handle_set(shale_mutator *mutator, shale_handle *handle, void *object);
+SHALE_API shale_status shale_handle_drop(shale_mutator *mutator, shale_handle *handle);
+
+#ifdef __cplusplus
+}
+#endif
+
+#include <shale/inline.h>
+
+#endif

@@ -1,0 +1,57 @@
+# shellcheck shell=bash
+# What ./dev needs from the distribution, Debian 12 or Ubuntu 22.04 and later. Sourced after steps.sh.
+
+# libc6-dbg: Valgrind cannot start on a stripped dynamic loader without it.
+PACKAGES=(gcc g++ cmake ninja-build pkg-config libatomic-ops-dev libbenchmark-dev libcmocka-dev
+    valgrind libc6-dbg)
+CHECK_PACKAGES=(clang-format clang-tidy cppcheck python3)
+
+installed() {
+    [[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) == installed ]] && return 0
+    # A tool that was installed in another way will do as well; a library's package has no program.
+    case $1 in
+        ninja-build) command -v ninja >/dev/null ;;
+        lib*) return 1 ;;
+        *) command -v "$1" >/dev/null ;;
+    esac
+}
+
+install_packages() {
+    "$@" env DEBIAN_FRONTEND=noninteractive apt-get update -q &&
+        "$@" env DEBIAN_FRONTEND=noninteractive \
+            apt-get install -y -q --no-install-recommends "${missing[@]}"
+}
+
+need_for() { # need_for build|check
+    case $1 in
+        build) need "${PACKAGES[@]}" ;;
+        check) need "${CHECK_PACKAGES[@]}" ;;
+    esac
+}
+
+# need PACKAGE...: installs what is missing, or says how to and ends
+need() {
+    local package missing=() as_root=()
+    if ! command -v dpkg-query >/dev/null; then
+        say "dev: this is not Debian or Ubuntu; make sure that there is: $*"
+        return
+    fi
+    for package in "$@"; do
+        installed "$package" || missing+=("$package")
+    done
+    ((${#missing[@]} > 0)) || return 0
+    if ((EUID != 0)); then
+        if ! sudo -n true 2>/dev/null; then
+            say "dev: some packages are missing. Install them, then run this again:" >&2
+            say "    sudo apt-get install -y ${missing[*]}" >&2
+            exit 1
+        fi
+        as_root=(sudo -n)
+    fi
+    say "installing: ${missing[*]}"
+    if ! step "install packages" install_packages "${as_root[@]}"; then
+        say "dev: installing failed; the line to run by hand:" >&2
+        say "    sudo apt-get install -y ${missing[*]}" >&2
+        exit 1
+    fi
+}
