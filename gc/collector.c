@@ -1,0 +1,221 @@
+#include "gc/collector.h"
+
+#include "gc/cycle.h"
+#include "gc/fault_signal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void collector_log(const struct collector *collector, shale_log_level level, const char *format, ...)
+{
+    char line[SHALE_ERROR_MESSAGE_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    collector->world->log(collector->world->context, level, line);
+}
+
+_Noreturn void collector_verify_failed(const struct collector *collector, const char *when, const char *what)
+{
+    collector_log(collector, SHALE_LOG_ERROR, "verification %s failed: %s", when, what);
+    /* Whoever asked for verification wants to know even without a logger. */
+    fprintf(stderr, "shale: verification %s failed: %s\n", when, what);
+    abort();
+}
+
+void collector_verify(struct collector *collector, char *view, enum verify_moment moment, const char *when,
+                      struct verify_summary *summary)
+{
+    char message[SHALE_ERROR_MESSAGE_MAX];
+    if (!verify_graph(&collector->verify, &collector->plan, collector->world, view, moment, summary, message,
+                      sizeof message))
+        collector_verify_failed(collector, when, message);
+}
+
+/* ---- requests -------------------------------------------------------------------------------------- */
+
+uint64_t collector_request(struct collector *collector, enum plan_scope scope)
+{
+    pthread_mutex_lock(&collector->lock);
+    uint64_t number = collector->started + 1;
+    if (collector->wanted < number) {
+        collector->wanted = number;
+        collector->wanted_scope = scope;
+        pthread_cond_broadcast(&collector->changed);
+    } else if (collector->wanted_scope < scope) {
+        collector->wanted_scope = scope;
+    }
+    pthread_mutex_unlock(&collector->lock);
+    return number;
+}
+
+void collector_suggest(struct collector *collector)
+{
+    pthread_mutex_lock(&collector->lock);
+    if (collector->wanted == atomic_u64_load(&collector->completed)) {
+        collector->wanted = collector->started + 1;
+        collector->wanted_scope = PLAN_WORTHWHILE;
+        pthread_cond_broadcast(&collector->changed);
+    }
+    pthread_mutex_unlock(&collector->lock);
+}
+
+void collector_wait_flipped(struct collector *collector, uint64_t number)
+{
+    pthread_mutex_lock(&collector->lock);
+    while (collector->flipped < number)
+        pthread_cond_wait(&collector->changed, &collector->lock);
+    pthread_mutex_unlock(&collector->lock);
+}
+
+void collector_wait_completed(struct collector *collector, uint64_t number)
+{
+    pthread_mutex_lock(&collector->lock);
+    while (atomic_u64_load(&collector->completed) < number)
+        pthread_cond_wait(&collector->changed, &collector->lock);
+    pthread_mutex_unlock(&collector->lock);
+}
+
+uint64_t collector_running(struct collector *collector)
+{
+    pthread_mutex_lock(&collector->lock);
+    uint64_t running = atomic_u64_load(&collector->completed) < collector->started ? collector->started : 0;
+    pthread_mutex_unlock(&collector->lock);
+    return running;
+}
+
+void collector_set_flipped(struct collector *collector, uint64_t number)
+{
+    pthread_mutex_lock(&collector->lock);
+    collector->flipped = number;
+    pthread_cond_broadcast(&collector->changed);
+    pthread_mutex_unlock(&collector->lock);
+}
+
+static void *collector_main(void *argument)
+{
+    struct collector *collector = argument;
+    pthread_mutex_lock(&collector->lock);
+    for (;;) {
+        while (!collector->quit && collector->wanted <= collector->started)
+            pthread_cond_wait(&collector->changed, &collector->lock);
+        if (collector->wanted <= collector->started)
+            break; /* quit, and nobody waits for a cycle any more */
+        uint64_t number = ++collector->started;
+        enum plan_scope scope = collector->wanted_scope;
+        pthread_mutex_unlock(&collector->lock);
+        cycle_run(collector, number, scope);
+        pthread_mutex_lock(&collector->lock);
+        collector->flipped = number;
+        atomic_u64_store(&collector->completed, number);
+        pthread_cond_broadcast(&collector->changed);
+    }
+    pthread_mutex_unlock(&collector->lock);
+    return NULL;
+}
+
+/* ---- creation -------------------------------------------------------------------------------------- */
+
+static int start_fault_handling(struct collector *collector, const char **failed)
+{
+    switch (collector->options.compaction) {
+    case SHALE_COMPACTION_FAULT_THREAD:
+        *failed = "starting the fault server thread";
+        return fault_server_start(&collector->server, collector->memory->os, &collector->compaction,
+                                  collector->options.faults);
+    case SHALE_COMPACTION_FAULT_SIGNAL:
+        *failed = "installing the SIGBUS handler";
+        return fault_signal_add(&collector->compaction, &collector->handlers);
+    default:
+        return 0;
+    }
+}
+
+static void stop_fault_handling(struct collector *collector)
+{
+    if (collector->options.compaction == SHALE_COMPACTION_FAULT_THREAD)
+        fault_server_stop(&collector->server);
+    else if (collector->options.compaction == SHALE_COMPACTION_FAULT_SIGNAL)
+        fault_signal_remove(&collector->compaction);
+}
+
+static int start(struct collector *collector, const char **failed)
+{
+    int status = start_fault_handling(collector, failed);
+    if (status != 0)
+        return status;
+    *failed = "starting the collector thread";
+    status = collector->memory->os->thread_start(collector->memory->os, &collector->thread, "shale-collector",
+                                                 collector_main, collector);
+    if (status != 0)
+        stop_fault_handling(collector);
+    return status;
+}
+
+static int create_tables(struct collector *collector)
+{
+    int status = mark_create(&collector->mark, collector->memory);
+    if (status != 0)
+        return status;
+    status = plan_create(&collector->plan, collector->memory);
+    if (status == 0) {
+        status = verify_create(&collector->verify, collector->memory, collector->options.verify);
+        if (status == 0)
+            return 0;
+        plan_destroy(&collector->plan);
+    }
+    mark_destroy(&collector->mark);
+    return status;
+}
+
+static void destroy_tables(struct collector *collector)
+{
+    verify_destroy(&collector->verify);
+    plan_destroy(&collector->plan);
+    mark_destroy(&collector->mark);
+}
+
+/* Mutators leave this many free regions to evacuation: a thirty-second, so that a full heap can still be
+ * compacted bit by bit. */
+static uint32_t reserve_of(region_number regions)
+{
+    return regions / 32 > 1 ? regions / 32 : 1;
+}
+
+int collector_create(struct collector *collector, struct memory *memory, const struct world *world,
+                     const struct collector_options *options, const char **failed)
+{
+    *collector = (struct collector){.memory = memory, .world = world, .options = *options};
+    memory->pages.faults = options->faults;
+    *failed = "reserving the collector's tables (mmap)";
+    int status = create_tables(collector);
+    if (status != 0)
+        return status;
+    compaction_init(&collector->compaction, memory, &collector->plan);
+    collector->reserve = reserve_of(memory->regions.count);
+    cycle_pace(collector);
+    pthread_mutex_init(&collector->lock, NULL);
+    pthread_cond_init(&collector->changed, NULL);
+    status = start(collector, failed);
+    if (status != 0) {
+        pthread_cond_destroy(&collector->changed);
+        pthread_mutex_destroy(&collector->lock);
+        destroy_tables(collector);
+    }
+    return status;
+}
+
+void collector_destroy(struct collector *collector)
+{
+    pthread_mutex_lock(&collector->lock);
+    collector->quit = true;
+    pthread_cond_broadcast(&collector->changed);
+    pthread_mutex_unlock(&collector->lock);
+    pthread_join(collector->thread, NULL);
+    stop_fault_handling(collector);
+    pthread_cond_destroy(&collector->changed);
+    pthread_mutex_destroy(&collector->lock);
+    destroy_tables(collector);
+}

@@ -1,0 +1,100 @@
+/*
+ * The collector of one heap: its parts, its thread, and what others may ask of it.
+ *
+ * Cycles are numbered from 1. `started`, `flipped` and `completed` are the numbers of the last cycle that did
+ * so; a cycle that does not move anything flips when it completes. Who asks for a cycle gets the number of one
+ * that starts after the asking, so that everything unreachable by then is found by it.
+ *
+ * Who writes what: the fields under `lock` say so; all others are written by the collector thread only, or at
+ * creation. Statistics are atomics for any reader.
+ */
+#ifndef SHALE_GC_COLLECTOR_H
+#define SHALE_GC_COLLECTOR_H
+
+#include "gc/compact.h"
+#include "gc/durations.h"
+#include "gc/fault_server.h"
+#include "gc/mark.h"
+#include "gc/verify.h"
+#include "gc/world.h"
+
+struct collector_options {
+    enum shale_compaction compaction;
+    int faults;                /* descriptor for the mutator view; -1 with SHALE_COMPACTION_IN_PAUSE */
+    int verify;                /* see shale_options */
+    unsigned evacuate_percent; /* regions at most so full are worth moving */
+    unsigned trigger_percent;  /* of what is free after a cycle, used up before the next starts */
+};
+
+struct collector_statistics {
+    atomic_u64 flips;
+    atomic_u64 objects_marked;
+    atomic_u64 bytes_marked;
+    atomic_u64 objects_moved;
+    atomic_u64 bytes_moved;
+    atomic_u64 live_bytes; /* by the last mark */
+    struct durations flip_pause;
+    struct durations mark_pause;
+    struct durations time_to_stop;
+};
+
+struct collector {
+    struct memory *memory;
+    const struct world *world;
+    struct collector_options options;
+    struct mark mark;
+    struct plan plan;
+    struct compaction compaction;
+    struct verify verify;
+    struct fault_server server; /* SHALE_COMPACTION_FAULT_THREAD */
+    struct shale_visitor
+        root_visitor;        /* of the running flip; set while stopped, used until roots are settled */
+    struct builder worker;   /* the collector thread */
+    struct builder handlers; /* SHALE_COMPACTION_FAULT_SIGNAL: all mutators */
+    struct collector_statistics statistics;
+    uint32_t reserve;   /* free regions that mutators leave to evacuation */
+    atomic_u32 trigger; /* free regions at which a mutator asks for a cycle */
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool quit;
+    uint64_t wanted; /* the last cycle that was asked for */
+    enum plan_scope wanted_scope;
+    uint64_t started;
+    uint64_t flipped;
+    atomic_u64 completed; /* also read without the lock, for statistics */
+    pthread_t thread;
+};
+
+/* Returns 0 or a negative errno value with `failed` naming the step. The memory's page states get the faults
+ * descriptor. */
+int collector_create(struct collector *collector, struct memory *memory, const struct world *world,
+                     const struct collector_options *options, const char **failed);
+void collector_destroy(struct collector *collector);
+
+/* Any thread: asks for a cycle that starts after the call and considers at least `scope`; returns its number. */
+uint64_t collector_request(struct collector *collector, enum plan_scope scope);
+
+/* Any thread: asks for a cycle unless one is running or asked for. */
+void collector_suggest(struct collector *collector);
+
+/* A thread that is not running as a mutator: waits until cycle `number` has flipped, or completed. */
+void collector_wait_flipped(struct collector *collector, uint64_t number);
+void collector_wait_completed(struct collector *collector, uint64_t number);
+
+/* The number of the running cycle, 0 when there is none. */
+uint64_t collector_running(struct collector *collector);
+
+/* ---- for the phases only -------------------------------------------------------------------------- */
+
+void collector_set_flipped(struct collector *collector, uint64_t number);
+
+/* Stopped: verifies the graph through a view; does not return when it finds anything wrong. */
+void collector_verify(struct collector *collector, char *view, enum verify_moment moment, const char *when,
+                      struct verify_summary *summary);
+_Noreturn void collector_verify_failed(const struct collector *collector, const char *when, const char *what);
+
+void collector_log(const struct collector *collector, shale_log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,124 @@
+#include "gc/compact.h"
+
+void compaction_init(struct compaction *compaction, struct memory *memory, const struct plan *plan)
+{
+    *compaction = (struct compaction){.memory = memory, .plan = plan};
+}
+
+void compact_begin(struct compaction *compaction)
+{
+    atomic_u32_store(&compaction->next_region, 0);
+}
+
+/* A publish that fails leaves its pages building, and whoever needs them waiting, rather than let anyone see
+ * a page that may be wrong; the collector reports it. */
+static void publish(struct compaction *compaction, page_number first, page_number count)
+{
+    int status = page_publish(&compaction->memory->pages, first, count);
+    if (status != 0)
+        atomic_u32_store(&compaction->failure, (uint32_t)-status);
+}
+
+void compact_publish_run(struct compaction *compaction, struct builder *builder)
+{
+    if (builder->run_count == 0)
+        return;
+    publish(compaction, builder->run_first, builder->run_count);
+    atomic_u64_store(&builder->pages, atomic_u64_load(&builder->pages) + builder->run_count);
+    builder->run_count = 0;
+}
+
+void compact_pages(struct compaction *compaction, struct builder *builder, page_number first,
+                   page_number count, compact_interlude interlude, void *context)
+{
+    struct page_states *pages = &compaction->memory->pages;
+    for (page_number page = first; page < first + count; page++) {
+        if (!page_is_stale(pages, page) || !page_has_contents(compaction->plan, page) ||
+            !page_claim(pages, page)) {
+            compact_publish_run(compaction, builder);
+            continue;
+        }
+        page_build(compaction->plan, page);
+        if (builder->run_count == 0)
+            builder->run_first = page;
+        builder->run_count++;
+        if (builder->run_count == COMPACT_BATCH)
+            compact_publish_run(compaction, builder);
+        if (interlude != NULL)
+            interlude(context);
+    }
+    compact_publish_run(compaction, builder);
+}
+
+static void compact_region(struct compaction *compaction, struct builder *builder, region_number region,
+                           compact_interlude interlude, void *context)
+{
+    page_number first = memory_page(compaction->memory, region_start(region));
+    compact_pages(compaction, builder, first, memory_page(compaction->memory, REGION_SIZE), interlude,
+                  context);
+}
+
+static bool region_has_stale_contents(const struct compaction *compaction, region_number region)
+{
+    return region_get_state(&compaction->memory->regions, region) != REGION_FREE &&
+           compaction->plan->roles[region] != ROLE_EVACUATED;
+}
+
+bool compact_next_region(struct compaction *compaction, struct builder *builder, compact_interlude interlude,
+                         void *context)
+{
+    region_number count = compaction->memory->regions.count;
+    region_number region;
+    do {
+        region = atomic_u32_fetch_add(&compaction->next_region, 1);
+        if (region >= count) {
+            /* Keeps the cursor from wrapping, however often it is asked. */
+            atomic_u32_store(&compaction->next_region, count);
+            return false;
+        }
+    } while (!region_has_stale_contents(compaction, region));
+    compact_region(compaction, builder, region, interlude, context);
+    return true;
+}
+
+enum compact_answer compact_fault(struct compaction *compaction, page_number page)
+{
+    struct memory *memory = compaction->memory;
+    if (page_claim(&memory->pages, page)) {
+        size_t offset = (size_t)page << memory->views.page_shift;
+        if (compaction->plan->roles[region_of(offset)] == ROLE_EVACUATED) {
+            atomic_u64_store(&compaction->stray_address,
+                             (uint64_t)(uintptr_t)views_mutator(&memory->views, offset));
+            atomic_u64_fetch_add(&compaction->strays, 1);
+        }
+        page_build(compaction->plan, page);
+        publish(compaction, page, 1);
+        return COMPACT_BUILT;
+    }
+    if (!page_is_mapped(&memory->pages, page))
+        return COMPACT_BEING_BUILT;
+    int status = page_wake(&memory->pages, page);
+    if (status != 0)
+        atomic_u32_store(&compaction->failure, (uint32_t)-status);
+    return COMPACT_WOKEN;
+}
+
+void compact_end(struct compaction *compaction, struct builder *builder)
+{
+    /* The cursor is past the end, but another worker may still be inside a region it took, with pages there
+     * that nobody has claimed yet. */
+    for (region_number region = 0; region < compaction->memory->regions.count; region++) {
+        if (region_has_stale_contents(compaction, region))
+            compact_region(compaction, builder, region, NULL, NULL);
+    }
+    /* What is still stale holds nothing; what is building is waited for. */
+    page_release_rest(&compaction->memory->pages);
+}
+
+void compact_in_pause(struct compaction *compaction, struct builder *builder)
+{
+    compact_begin(compaction);
+    while (compact_next_region(compaction, builder, NULL, NULL))
+        continue;
+    compact_end(compaction, builder);
+}

@@ -1,0 +1,88 @@
+#include "gc/flip.h"
+
+#include <string.h>
+
+static inline void rewrite_roots(void *context, uint64_t *slots, size_t count, bool value)
+{
+    const struct plan *plan = context;
+    const shale_encoding *encoding = &plan->memory->encoding;
+    for (size_t i = 0; i < count; i++) {
+        if (!value)
+            slots[i] = plan_forward(plan, slots[i]);
+        else if (value_is_reference(encoding, slots[i]))
+            slots[i] =
+                value_with_address(encoding, slots[i], plan_forward(plan, value_address(encoding, slots[i])));
+    }
+}
+
+/* Takes the old pages out of the mutator view and has the first touch of each reported. The order matters:
+ * moving the entries of a registered range is slow (the kernel falls back to single entries), so the range is
+ * registered afterwards and unregistered when the cycle ends. Returns whether it worked. */
+static bool empty_mutator_view(struct collector *collector)
+{
+    const struct views *views = &collector->memory->views;
+    const struct os *os = views->os;
+    int status = os->move_entries(os, views->mutator, views->graveyard, views->size);
+    if (status == 0) {
+        status = os->faults_register(os, collector->options.faults, views->mutator, views->size);
+        if (status != 0)
+            os->reserve_again(os, views->graveyard, views->size);
+    }
+    if (status != 0)
+        collector_log(collector, SHALE_LOG_WARNING,
+                      "the mutator view could not be emptied (%s), so this cycle compacts inside the pause; "
+                      "check vm.max_map_count and free memory",
+                      strerror(-status));
+    return status == 0;
+}
+
+/* Looks at the graph as a mutator will see it: with a page fault on each page, answered in the meantime by the
+ * fault server or by this thread's own handler. The world is still stopped, so it must be the graph from
+ * before. */
+static void verify_after(struct collector *collector, const struct verify_summary *before)
+{
+    collector->world->settle_roots(collector->world->context);
+    struct verify_summary after;
+    collector_verify(collector, views_mutator(&collector->memory->views, 0), VERIFY_FLIPPED, "after the flip",
+                     &after);
+    if (after.objects != before->objects || after.bytes != before->bytes ||
+        after.checksum != before->checksum)
+        collector_verify_failed(collector, "after the flip", "the graph is not the one from before the flip");
+}
+
+bool flip(struct collector *collector)
+{
+    struct memory *memory = collector->memory;
+    const struct world *world = collector->world;
+    /* Lives until settle_roots: mutators use it on their way out. */
+    collector->root_visitor = visitor_make(rewrite_roots, &collector->plan);
+    if (collector->options.compaction == SHALE_COMPACTION_FAULT_THREAD)
+        fault_server_begin(&collector->server);
+
+    uint64_t asked = clock_nanoseconds();
+    world->stop(world->context);
+    uint64_t stopped = clock_nanoseconds();
+    world->visit_buffers(world->context, bump_flip);
+    atomic_u32_store(&memory->recording, 0);
+    memory_unseal_all(memory);
+    struct verify_summary before;
+    if (collector->options.verify != 0)
+        collector_verify(collector, views_alias(&memory->views, 0), VERIFY_MARKED, "before the flip",
+                         &before);
+
+    compact_begin(&collector->compaction);
+    bool concurrent =
+        collector->options.compaction != SHALE_COMPACTION_IN_PAUSE && empty_mutator_view(collector);
+    page_states_flip(&memory->pages);
+    world->begin_root_update(world->context, &collector->root_visitor);
+    if (!concurrent)
+        compact_in_pause(&collector->compaction, &collector->worker);
+    if (collector->options.verify == 1)
+        verify_after(collector, &before);
+
+    uint64_t done = clock_nanoseconds();
+    world->resume(world->context);
+    durations_record(&collector->statistics.time_to_stop, stopped - asked);
+    durations_record(&collector->statistics.flip_pause, done - stopped);
+    return concurrent;
+}

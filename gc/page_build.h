@@ -1,0 +1,25 @@
+/*
+ * Building a page: producing its up-to-date contents through the alias view.
+ *
+ * [pure] A page's new contents follow from the plan, the live bits and the old contents; building reads
+ * nothing else, writes nothing but the page, and may be run by any thread, on any page, in any order, and in
+ * a signal handler. The caller has claimed the page [claim]. What it reads of other pages does not change
+ * meanwhile: evacuated regions are seen by nobody, and headers never change [type].
+ *
+ *  - A page of a region that stays: the references in its live objects are rewritten in place.
+ *  - A page of a destination region: the parts of objects that belong on it are copied from the evacuated
+ *    regions, and the references in them rewritten.
+ */
+#ifndef SHALE_GC_PAGE_BUILD_H
+#define SHALE_GC_PAGE_BUILD_H
+
+#include "gc/plan.h"
+
+/* Whether a stale page holds anything that must be built before a mutator may see it. Pages that hold nothing
+ * live need no building: nobody can touch them until an allocating mutator has cleared them. (signal) */
+bool page_has_contents(const struct plan *plan, page_number page);
+
+/* Builds a page; does nothing to one without contents. (signal) */
+void page_build(const struct plan *plan, page_number page);
+
+#endif

@@ -1,0 +1,106 @@
+#include "gc/reclaim.h"
+
+#include <string.h>
+
+/* Page table entries that went out of the mutator view are dropped in slices, so that no one of these calls
+ * holds up the faults of mutators for long. */
+#define RELEASE_SLICE ((size_t)8 << 20)
+
+static void release_old_entries(const struct views *views)
+{
+    const struct os *os = views->os;
+    for (size_t start = 0; start < views->size; start += RELEASE_SLICE) {
+        size_t size = views->size - start < RELEASE_SLICE ? views->size - start : RELEASE_SLICE;
+        os->drop_entries(os, views->graveyard + start, size);
+    }
+    os->reserve_again(os, views->graveyard, views->size);
+}
+
+/* Unregistering wakes who waits, but not for certain: since page faults take only their mapping's own lock
+ * (Linux 6.8), the kernel wakes the queue, and only then waits for faults that have seen the registration. A
+ * mutator that joins the queue in between is woken by nobody, as UFFDIO_CONTINUE now finds no registration.
+ * After unregistering nobody new can join, so waking once more is enough. */
+static void end_faults(struct collector *collector)
+{
+    const struct views *views = &collector->memory->views;
+    const struct os *os = views->os;
+    int status = os->faults_unregister(os, collector->options.faults, views->mutator, views->size);
+    if (collector->options.compaction == SHALE_COMPACTION_FAULT_THREAD && status == 0)
+        status = os->faults_wake(os, collector->options.faults, views->mutator, views->size);
+    if (status != 0)
+        collector_log(collector, SHALE_LOG_WARNING, "unregistering the mutator view failed: %s",
+                      strerror(-status));
+    if (collector->options.compaction == SHALE_COMPACTION_FAULT_THREAD)
+        fault_server_end(&collector->server);
+}
+
+static void report_strays(struct collector *collector)
+{
+    uint64_t strays = atomic_u64_load(&collector->compaction.strays);
+    if (strays == 0)
+        return;
+    atomic_u64_store(&collector->compaction.strays, 0);
+    collector_log(
+        collector, SHALE_LOG_ERROR,
+        "%llu pages of objects that moved away were touched, near address %#llx: an address was kept "
+        "across a collection without a frame, handle or root visitor that shows it",
+        (unsigned long long)strays,
+        (unsigned long long)atomic_u64_load(&collector->compaction.stray_address));
+}
+
+static void report_failure(struct collector *collector)
+{
+    uint32_t failure = atomic_u32_load(&collector->compaction.failure);
+    if (failure == 0)
+        failure = atomic_u32_load(&collector->server.failure);
+    if (failure == 0)
+        return;
+    atomic_u32_store(&collector->compaction.failure, 0);
+    atomic_u32_store(&collector->server.failure, 0);
+    collector_log(collector, SHALE_LOG_ERROR, "answering page faults failed: %s", strerror((int)failure));
+}
+
+void reclaim(struct collector *collector, bool concurrent)
+{
+    struct memory *memory = collector->memory;
+    struct plan *plan = &collector->plan;
+    if (concurrent)
+        end_faults(collector);
+    else if (collector->options.compaction == SHALE_COMPACTION_FAULT_THREAD)
+        fault_server_end(&collector->server);
+    page_states_settle(&memory->pages);
+    report_strays(collector);
+    report_failure(collector);
+
+    for (region_number i = 0; i < plan->destination_count; i++)
+        region_set_state(&memory->regions, plan->destinations[i], REGION_USED);
+    for (region_number i = 0; i < plan->evacuated_count; i++) {
+        memory_seal_region(memory, plan->evacuated[i]);
+        memory_clear_live_bits(memory, plan->evacuated[i]);
+        region_free(&memory->regions, plan->evacuated[i]);
+    }
+    plan_clear(plan);
+    if (concurrent)
+        release_old_entries(&memory->views);
+}
+
+void reclaim_memory(struct collector *collector)
+{
+    struct memory *memory = collector->memory;
+    /* Until the next cycle mutators use up the free regions down to the trigger; evacuation then needs some.
+     * What lies below that has no use. */
+    uint32_t free_count = region_free_count(&memory->regions);
+    uint32_t trigger = atomic_u32_load(&collector->trigger);
+    uint32_t keep = free_count - (trigger < free_count ? trigger : free_count) + 2 * collector->reserve;
+    for (;;) {
+        region_number region = region_take_resident(&memory->regions, keep);
+        if (region == REGION_NONE)
+            return;
+        const struct os *os = memory->os;
+        if (os->file_discard(os, memory->views.file, region_start(region), REGION_SIZE) != 0) {
+            region_free(&memory->regions, region); /* it keeps its memory */
+            return;
+        }
+        region_return_discarded(&memory->regions, region);
+    }
+}

@@ -1,0 +1,187 @@
+#include "gc/verify.h"
+
+#include "heap/live_bits.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+int verify_create(struct verify *verify, struct memory *memory, int level)
+{
+    *verify = (struct verify){.memory = memory, .level = level};
+    if (level == 0)
+        return 0;
+    size_t size = (memory->views.size >> GRANULE_SHIFT) * sizeof(uint32_t);
+    for (int i = 0; i < 2; i++) {
+        int status = memory->os->map_table(memory->os, size, &verify->tables[i].start);
+        if (status != 0) {
+            verify_destroy(verify);
+            return status;
+        }
+        verify->tables[i].size = size;
+    }
+    verify->order = verify->tables[0].start;
+    verify->found = verify->tables[1].start;
+    return 0;
+}
+
+void verify_destroy(struct verify *verify)
+{
+    for (int i = 0; i < 2; i++) {
+        if (verify->tables[i].size != 0)
+            verify->memory->os->unmap(verify->memory->os, verify->tables[i].start, verify->tables[i].size);
+        verify->tables[i].size = 0;
+    }
+}
+
+/* One traversal. */
+struct traversal {
+    struct verify *verify;
+    const struct plan *plan;
+    char *view;
+    enum verify_moment moment;
+    uint64_t found_count;
+    struct verify_summary summary;
+    granule_number holder; /* the object being looked at; GRANULE_NONE: the roots */
+    bool failed;
+    char *message;
+    size_t message_size;
+};
+
+static void fail(struct traversal *traversal, uint64_t word, const char *why)
+{
+    if (traversal->failed)
+        return;
+    traversal->failed = true;
+    uintptr_t base = (uintptr_t)views_mutator(&traversal->verify->memory->views, 0);
+    if (traversal->holder == GRANULE_NONE)
+        snprintf(traversal->message, traversal->message_size, "a root holds %#" PRIx64 ", %s", word, why);
+    else
+        snprintf(traversal->message, traversal->message_size,
+                 "the object at %#" PRIx64 " holds %#" PRIx64 ", %s",
+                 (uint64_t)(base + granule_start(traversal->holder)), word, why);
+}
+
+/* What must hold of the target of a reference; NULL or what does not. */
+static const char *check_target(const struct traversal *traversal, size_t offset)
+{
+    const struct memory *memory = traversal->verify->memory;
+    region_number region = region_of(offset);
+    if (offset % GRANULE_SIZE != 0)
+        return "which is not 16-byte aligned";
+    if (offset - region_start(region) < REGION_FIRST_OBJECT)
+        return "which is in front of a region's first object";
+    if (region_get_state(&memory->regions, region) == REGION_FREE)
+        return "which lies in a free region";
+    if (traversal->moment == VERIFY_FLIPPED && traversal->plan->roles[region] == ROLE_EVACUATED)
+        return "which lies in a region that was evacuated";
+    if (traversal->moment == VERIFY_MARKED && !bits_test(memory->live_bits, granule_of(offset)))
+        return "which has no live bit: marking missed it, or it is not the start of an object";
+    uint64_t header = *(const uint64_t *)(traversal->view + offset - HEADER_SIZE);
+    uint32_t number = header_type_number(header);
+    if (number == 0 || number >= atomic_u32_load_acquire(&memory->types.count) || (header & 0xffff0000) != 0)
+        return "which is not the start of an object of a known type";
+    size_t size = object_size(memory->types.types[number], header);
+    if (offset - HEADER_SIZE + size > region_start(region) + REGION_SIZE)
+        return "an object that reaches beyond its region";
+    return NULL;
+}
+
+/* The word with its address replaced by the target's place in the order. */
+static uint64_t follow(struct traversal *traversal, uint64_t word, uint64_t address, uint64_t address_bits)
+{
+    struct verify *verify = traversal->verify;
+    size_t offset = views_offset(&verify->memory->views, address);
+    if (offset >= verify->memory->views.size || traversal->failed)
+        return word; /* NULL, or something outside the heap */
+    const char *wrong = check_target(traversal, offset);
+    if (wrong != NULL) {
+        fail(traversal, word, wrong);
+        return word;
+    }
+    granule_number granule = granule_of(offset);
+    if (verify->order[granule] == 0) {
+        verify->found[traversal->found_count] = granule;
+        verify->order[granule] = (uint32_t)++traversal->found_count;
+    }
+    return (word & ~address_bits) + verify->order[granule];
+}
+
+/* Slots come as copies, which are overwritten with what follow makes of them. */
+static void follow_slots(void *context, uint64_t *slots, size_t count, bool value)
+{
+    struct traversal *traversal = context;
+    const shale_encoding *encoding = &traversal->verify->memory->encoding;
+    for (size_t i = 0; i < count; i++) {
+        if (!value)
+            slots[i] = follow(traversal, slots[i], slots[i], ~UINT64_C(0));
+        else if (value_is_reference(encoding, slots[i]))
+            slots[i] = follow(traversal, slots[i], value_address(encoding, slots[i]), encoding->address);
+    }
+}
+
+static uint64_t mix(uint64_t sum, uint64_t word)
+{
+    sum = (sum ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+    return sum ^ sum >> 29;
+}
+
+static void look_at_root(void *context, uint64_t *slots, size_t count, bool value)
+{
+    struct traversal *traversal = context;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t copy = slots[i];
+        follow_slots(traversal, &copy, 1, value);
+        traversal->summary.checksum = mix(traversal->summary.checksum, copy);
+    }
+}
+
+static void look_at_object(struct traversal *traversal, granule_number granule)
+{
+    const struct memory *memory = traversal->verify->memory;
+    char *object = traversal->view + granule_start(granule);
+    uint64_t header = *(const uint64_t *)(object - HEADER_SIZE);
+    const struct type *type = memory_type(memory, header);
+    size_t size = object_size(type, header);
+    size_t payload = size - HEADER_SIZE;
+    uint64_t copy[OBJECT_SIZE_MAX / sizeof(uint64_t)];
+    memcpy(copy, object, payload);
+    traversal->holder = granule;
+    object_visit_slots(type, header, (char *)copy, object, 0, SIZE_MAX, follow_slots, traversal);
+
+    uint64_t sum = mix(traversal->summary.checksum, header);
+    for (size_t i = 0; i < payload / sizeof copy[0]; i++)
+        sum = mix(sum, copy[i]);
+    traversal->summary.checksum = sum;
+    traversal->summary.objects++;
+    traversal->summary.bytes += size;
+}
+
+static void forget(struct verify *verify)
+{
+    for (int i = 0; i < 2; i++)
+        verify->memory->os->discard_table(verify->memory->os, verify->tables[i].start,
+                                          verify->tables[i].size);
+}
+
+bool verify_graph(struct verify *verify, const struct plan *plan, const struct world *world, char *view,
+                  enum verify_moment moment, struct verify_summary *summary, char *message,
+                  size_t message_size)
+{
+    struct traversal traversal = {
+        .verify = verify,
+        .plan = plan,
+        .view = view,
+        .moment = moment,
+        .holder = GRANULE_NONE,
+        .message = message,
+        .message_size = message_size,
+    };
+    struct shale_visitor visitor = visitor_make(look_at_root, &traversal);
+    world->visit_roots(world->context, &visitor);
+    for (uint64_t i = 0; i < traversal.found_count && !traversal.failed; i++)
+        look_at_object(&traversal, verify->found[i]);
+    forget(verify);
+    *summary = traversal.summary;
+    return !traversal.failed;
+}

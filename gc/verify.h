@@ -1,0 +1,51 @@
+/*
+ * Verification: an independent look at the whole object graph while the world is stopped.
+ *
+ * [verify] It shares with the collector only the definition of types and slots. It follows every reference
+ * from the roots, breadth first, and checks that each leads to an object: aligned, in a region that is in use
+ * and not evacuated, of a known type, inside its region, and, right after marking and before a flip, with its
+ * live bit set. It counts objects and bytes and makes a checksum of the graph's structure and contents in which
+ * references stand for the order in which objects were found, so that moving objects does not change it.
+ *
+ * A failure is a bug in Shale or memory that was overwritten: it is logged and the process aborts, since
+ * every further step could destroy the evidence.
+ *
+ * Only the collector thread uses this.
+ */
+#ifndef SHALE_GC_VERIFY_H
+#define SHALE_GC_VERIFY_H
+
+#include "gc/plan.h"
+#include "gc/world.h"
+
+struct verify_summary {
+    uint64_t objects;
+    uint64_t bytes;
+    uint64_t checksum;
+};
+
+struct verify {
+    struct memory *memory;
+    int level;             /* see shale_options.verify */
+    uint32_t *order;       /* per granule: 1 + the object's place in the order of finding */
+    granule_number *found; /* objects in that order */
+    struct memory_table tables[2];
+};
+
+/* When in a cycle the graph is looked at, which decides what else must hold. */
+enum verify_moment {
+    VERIFY_MARKED, /* live bits are set, nothing has moved */
+    VERIFY_FLIPPED /* no reference leads to a region that the plan evacuates */
+};
+
+/* Returns 0 or a negative errno value; takes nothing when `level` is 0. */
+int verify_create(struct verify *verify, struct memory *memory, int level);
+void verify_destroy(struct verify *verify);
+
+/* The world is stopped and its roots are settled. Looks at the graph through `view`, the start of either view.
+ * Returns false, with a sentence in `message`, at the first thing that is wrong. */
+bool verify_graph(struct verify *verify, const struct plan *plan, const struct world *world, char *view,
+                  enum verify_moment moment, struct verify_summary *summary, char *message,
+                  size_t message_size);
+
+#endif
