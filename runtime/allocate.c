@@ -1,0 +1,103 @@
+/*
+ * The allocation slow path: safepoint, stress, more memory, waiting for a cycle, out of memory, in this order.
+ *
+ * [fault-free] Nothing here holds a lock while it touches the heap.
+ */
+#include "runtime/mutator.h"
+
+#include <inttypes.h>
+
+/* An allocation that finds no region waits for cycles, in turn more thorough, before it gives up. */
+enum { STALLS_MAX = 4 };
+
+/* Under stress each N-th slow path waits until everything has moved, and then runs on while it is compacted. */
+static void stress(struct mutator *mutator)
+{
+    struct collector *collector = &mutator->heap->collector;
+    unsigned every = mutator->heap->options.stress;
+    if (every == 0 || ++mutator->slow_paths % every != 0)
+        return;
+    uint64_t number = collector_request(collector, PLAN_EVERYTHING);
+    mutator_begin_wait(mutator);
+    collector_wait_flipped(collector, number);
+    mutator_end_wait(mutator);
+}
+
+static void stall(struct mutator *mutator, unsigned attempt)
+{
+    struct collector *collector = &mutator->heap->collector;
+    /* First the cycle that is running, which may be about to free something. */
+    uint64_t number = attempt == 0 ? collector_running(collector) : 0;
+    if (number == 0)
+        number = collector_request(collector, attempt <= 1 ? PLAN_WORTHWHILE : PLAN_TIGHT);
+    atomic_u64_fetch_add(&mutator->heap->allocation_stalls, 1);
+    mutator_begin_wait(mutator);
+    collector_wait_completed(collector, number);
+    mutator_end_wait(mutator);
+}
+
+static bool ask_embedder(struct mutator *mutator, size_t bytes)
+{
+    const shale_options *options = &mutator->heap->options;
+    return options->out_of_memory != NULL &&
+           options->out_of_memory(options->out_of_memory_context, &mutator->bump.api, bytes);
+}
+
+/* NULL: the heap is full of live objects. */
+static void *obtain(struct mutator *mutator, size_t size, uint64_t header)
+{
+    shale_heap *heap = mutator->heap;
+    region_number before = mutator->bump.region;
+    for (unsigned attempt = 0;; attempt++) {
+        uintptr_t address =
+            bump_allocate(&mutator->bump, &heap->memory, size, header, heap->collector.reserve);
+        if (address != 0) {
+            if (mutator->bump.region != before &&
+                region_free_count(&heap->memory.regions) <= atomic_u32_load(&heap->collector.trigger))
+                collector_suggest(&heap->collector);
+            return (void *)address;
+        }
+        if (attempt < STALLS_MAX)
+            stall(mutator, attempt);
+        else if (ask_embedder(mutator, size))
+            attempt = 0;
+        else
+            return NULL;
+    }
+}
+
+void *shale_allocate_slow(shale_mutator *api, const shale_type *api_type, size_t length)
+{
+    struct mutator *mutator = mutator_of(api);
+    if (mutator_check(mutator, "shale_allocate") != SHALE_OK)
+        return NULL;
+    const struct type *type = (const struct type *)api_type;
+    if (type == NULL || type->owner != &mutator->heap->memory.types) {
+        log_line(&mutator->heap->log, SHALE_LOG_ERROR,
+                 "shale_allocate: the type was registered with another heap");
+        mutator_fail(mutator, SHALE_ERROR_MISUSE,
+                     "shale_allocate: the type was registered with another heap");
+        return NULL;
+    }
+    if (length > api_type->length_max) {
+        mutator_fail(
+            mutator, SHALE_ERROR_TOO_LARGE,
+            "an object of type %s with %zu elements is too large: objects have at most %zu bytes, so "
+            "at most %" PRIu32 " elements",
+            type->name, length, SHALE_OBJECT_MAX, api_type->length_max);
+        return NULL;
+    }
+    uint64_t header = api_type->header | (uint64_t)length << 32;
+    size_t size = object_size(type, header);
+    mutator_poll(mutator);
+    stress(mutator);
+    void *object = obtain(mutator, size, header);
+    if (object == NULL)
+        mutator_fail(mutator, SHALE_ERROR_OUT_OF_HEAP,
+                     "the heap of %zu MiB is full: %" PRIu64
+                     " KiB are live and %zu bytes were asked for; drop "
+                     "references, or create a larger heap",
+                     mutator->heap->memory.views.size >> 20,
+                     atomic_u64_load(&mutator->heap->collector.statistics.live_bytes) >> 10, size);
+    return object;
+}

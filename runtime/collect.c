@@ -1,0 +1,29 @@
+#include "runtime/mutator.h"
+
+static uint64_t request(struct mutator *mutator, shale_collect_kind kind)
+{
+    enum plan_scope scope = kind == SHALE_COLLECT_MOVE_ALL ? PLAN_EVERYTHING : PLAN_WORTHWHILE;
+    return collector_request(&mutator->heap->collector, scope);
+}
+
+shale_status shale_collect(shale_mutator *api, shale_collect_kind kind)
+{
+    struct mutator *mutator = mutator_of(api);
+    shale_status status = mutator_check(mutator, "shale_collect");
+    if (status != SHALE_OK)
+        return status;
+    uint64_t number = request(mutator, kind);
+    mutator_begin_wait(mutator);
+    collector_wait_completed(&mutator->heap->collector, number);
+    mutator_end_wait(mutator);
+    return SHALE_OK;
+}
+
+shale_status shale_collect_start(shale_mutator *api, shale_collect_kind kind)
+{
+    struct mutator *mutator = mutator_of(api);
+    shale_status status = mutator_check(mutator, "shale_collect_start");
+    if (status == SHALE_OK)
+        request(mutator, kind);
+    return status;
+}

@@ -1,0 +1,100 @@
+#include "runtime/fork.h"
+
+#include "runtime/mutator.h"
+#include "runtime/registry.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct sigaction former_segv;
+
+static bool in_a_heap(uintptr_t address)
+{
+    for (size_t i = 0; i < REGISTRY_MAX; i++) {
+        const shale_heap *heap = registry_get(i);
+        if (heap != NULL && views_offset(&heap->memory.views, address) < heap->memory.views.size)
+            return true;
+    }
+    return false;
+}
+
+static void explain(int number, siginfo_t *information, void *machine)
+{
+    (void)machine;
+    static const char line[] =
+        "shale: a child process touched a heap of its parent: after fork a child may only "
+        "exec or _exit, or create heaps of its own\n";
+    if (in_a_heap((uintptr_t)information->si_addr)) {
+        ssize_t written = write(STDERR_FILENO, line, sizeof line - 1);
+        (void)written;
+        signal(number, SIG_DFL); /* the access happens again, and ends the process as it would have */
+    } else {
+        sigaction(number, &former_segv, NULL);
+    }
+}
+
+static void before(void)
+{
+    registry_lock();
+    for (size_t i = 0; i < REGISTRY_MAX; i++) {
+        shale_heap *heap = registry_get(i);
+        if (heap != NULL)
+            pthread_mutex_lock(&heap->safepoint.lock);
+    }
+}
+
+static void unlock_all(void)
+{
+    for (size_t i = 0; i < REGISTRY_MAX; i++) {
+        shale_heap *heap = registry_get(i);
+        if (heap != NULL)
+            pthread_mutex_unlock(&heap->safepoint.lock);
+    }
+    registry_unlock();
+}
+
+static void abandon(shale_heap *heap)
+{
+    atomic_u32_store(&heap->forked, 1);
+    const struct views *views = &heap->memory.views;
+    views->os->reserve_at(views->os, views->mutator, views->size);
+    for (struct mutator *mutator = heap->safepoint.mutators; mutator != NULL; mutator = mutator->next) {
+        /* The inline fast paths now take the slow path, which refuses. */
+        mutator->bump.api.limit = 0;
+        mutator->bump.api.barrier = 1;
+        atomic_u32_store((atomic_u32 *)&mutator->bump.api.poll, 1);
+    }
+}
+
+static void in_child(void)
+{
+    bool any = false;
+    for (size_t i = 0; i < REGISTRY_MAX; i++) {
+        shale_heap *heap = registry_get(i);
+        if (heap != NULL) {
+            abandon(heap);
+            any = true;
+        }
+    }
+    unlock_all();
+    if (!any)
+        return;
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_sigaction = explain;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+    sigaction(SIGSEGV, &action, &former_segv);
+}
+
+static void watch(void)
+{
+    pthread_atfork(before, unlock_all, in_child);
+}
+
+void fork_watch(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, watch);
+}

@@ -1,0 +1,119 @@
+#include "runtime/handles.h"
+
+#include "runtime/mutator.h"
+
+#include <stdlib.h>
+
+enum { HANDLES_PER_BLOCK = 128 };
+
+struct handle_block {
+    struct handle_block *next;
+    struct handle handles[HANDLES_PER_BLOCK];
+};
+
+void handles_init(struct handles *handles)
+{
+    *handles = (struct handles){.blocks = NULL};
+    pthread_mutex_init(&handles->lock, NULL);
+}
+
+void handles_destroy(struct handles *handles)
+{
+    while (handles->blocks != NULL) {
+        struct handle_block *block = handles->blocks;
+        handles->blocks = block->next;
+        free(block);
+    }
+    pthread_mutex_destroy(&handles->lock);
+}
+
+/* The lock is held. */
+static bool grow(struct handles *handles)
+{
+    struct handle_block *block = calloc(1, sizeof *block);
+    if (block == NULL)
+        return false;
+    block->next = handles->blocks;
+    handles->blocks = block;
+    for (size_t i = HANDLES_PER_BLOCK; i-- > 0;) {
+        block->handles[i].next_free = handles->free;
+        handles->free = &block->handles[i];
+    }
+    return true;
+}
+
+struct handle *handles_take(struct handles *handles, void *object)
+{
+    pthread_mutex_lock(&handles->lock);
+    struct handle *handle = handles->free != NULL || grow(handles) ? handles->free : NULL;
+    if (handle != NULL) {
+        handles->free = handle->next_free;
+        handle->api.object = object;
+        handle->used = true;
+    }
+    pthread_mutex_unlock(&handles->lock);
+    return handle;
+}
+
+bool handles_give_back(struct handles *handles, struct handle *handle)
+{
+    pthread_mutex_lock(&handles->lock);
+    bool used = handle->used;
+    if (used) {
+        handle->api.object = NULL;
+        handle->used = false;
+        handle->next_free = handles->free;
+        handles->free = handle;
+    }
+    pthread_mutex_unlock(&handles->lock);
+    return used;
+}
+
+void handles_visit(struct handles *handles, struct shale_visitor *visitor)
+{
+    /* Unused handles hold NULL. */
+    for (struct handle_block *block = handles->blocks; block != NULL; block = block->next) {
+        for (size_t i = 0; i < HANDLES_PER_BLOCK; i++)
+            shale_visit_pointers(visitor, &block->handles[i].api.object, 1);
+    }
+}
+
+/* ---- public ---------------------------------------------------------------------------------------- */
+
+shale_handle *shale_handle_create(shale_mutator *api, void *object)
+{
+    struct mutator *mutator = mutator_of(api);
+    if (mutator_check(mutator, "shale_handle_create") != SHALE_OK)
+        return NULL;
+    struct handle *handle = handles_take(&mutator->heap->handles, object);
+    if (handle == NULL)
+        mutator_fail(mutator, SHALE_ERROR_MEMORY,
+                     "shale_handle_create: there is no memory for another handle");
+    return handle != NULL ? &handle->api : NULL;
+}
+
+static shale_status check_handle(struct mutator *mutator, const shale_handle *handle, const char *function)
+{
+    shale_status status = mutator_check(mutator, function);
+    if (status == SHALE_OK && handle == NULL)
+        status = mutator_fail(mutator, SHALE_ERROR_ARGUMENT, "%s: the handle is NULL", function);
+    return status;
+}
+
+shale_status shale_handle_set(shale_mutator *api, shale_handle *handle, void *object)
+{
+    shale_status status = check_handle(mutator_of(api), handle, "shale_handle_set");
+    if (status == SHALE_OK)
+        handle->object = object;
+    return status;
+}
+
+shale_status shale_handle_drop(shale_mutator *api, shale_handle *handle)
+{
+    struct mutator *mutator = mutator_of(api);
+    shale_status status = check_handle(mutator, handle, "shale_handle_drop");
+    if (status == SHALE_OK && !handles_give_back(&mutator->heap->handles, (struct handle *)handle))
+        status =
+            mutator_fail(mutator, SHALE_ERROR_MISUSE, "shale_handle_drop: the handle was dropped before");
+    return status;
+}

@@ -1,0 +1,285 @@
+#include "runtime/heap.h"
+
+#include "heap/announce.h"
+#include "runtime/error.h"
+#include "runtime/fork.h"
+#include "runtime/mutator.h"
+#include "runtime/options.h"
+#include "runtime/registry.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STRING(x) #x
+#define VERSION(major, minor, patch) STRING(major) "." STRING(minor) "." STRING(patch)
+
+const char *shale_version(void)
+{
+    return VERSION(SHALE_VERSION_MAJOR, SHALE_VERSION_MINOR, SHALE_VERSION_PATCH);
+}
+
+shale_status heap_check(shale_heap *heap, const char *function, shale_error *error)
+{
+    if (!registry_has(heap))
+        return error_set(error, SHALE_ERROR_MISUSE, "%s: this is not a heap, or it was destroyed", function);
+    if (atomic_u32_load(&heap->forked) == 0)
+        return SHALE_OK;
+    log_line(&heap->log, SHALE_LOG_ERROR, "%s: the heap belongs to the parent process", function);
+    return error_set(error, SHALE_ERROR_FORKED,
+                     "%s: this process is a child of the one that owns the heap; create a heap of its own",
+                     function);
+}
+
+/* ---- what the collector asks of the runtime -------------------------------------------------------- */
+
+static void world_stop(void *context)
+{
+    safepoint_stop(&((shale_heap *)context)->safepoint);
+}
+
+static void world_resume(void *context)
+{
+    safepoint_resume(&((shale_heap *)context)->safepoint);
+}
+
+static void world_visit_roots(void *context, struct shale_visitor *visitor)
+{
+    roots_visit(context, visitor);
+}
+
+static void world_begin_root_update(void *context, struct shale_visitor *visitor)
+{
+    roots_begin_update(context, visitor);
+}
+
+static void world_settle_roots(void *context)
+{
+    roots_settle(context);
+}
+
+static void world_visit_buffers(void *context, void (*visit)(struct bump *bump, struct memory *memory))
+{
+    shale_heap *heap = context;
+    for (struct mutator *mutator = heap->safepoint.mutators; mutator != NULL; mutator = mutator->next)
+        visit(&mutator->bump, &heap->memory);
+}
+
+static void world_log(void *context, shale_log_level level, const char *line)
+{
+    log_line(&((shale_heap *)context)->log, level, "%s", line);
+}
+
+static const struct world world_functions = {
+    .stop = world_stop,
+    .resume = world_resume,
+    .visit_roots = world_visit_roots,
+    .begin_root_update = world_begin_root_update,
+    .settle_roots = world_settle_roots,
+    .visit_buffers = world_visit_buffers,
+    .log = world_log,
+};
+
+/* ---- how to compact -------------------------------------------------------------------------------- */
+
+/* Whether the kernel can do what a flip needs, tried on the still empty view. Returns the descriptor for page
+ * faults or a negative errno value with `failed` naming the step. */
+static int probe_faults(shale_heap *heap, const char **failed)
+{
+    const struct os *os = heap->memory.os;
+    const struct views *views = &heap->memory.views;
+    bool by_signal = heap->options.faults == SHALE_FAULTS_SIGNAL;
+    *failed = "opening userfaultfd with minor faults for shared memory (Linux 5.14)";
+    int faults =
+        os->faults_open(os, by_signal ? OS_FAULTS_BY_SIGNAL : OS_FAULTS_BY_READ, &heap->fault_source);
+    if (faults < 0)
+        return faults;
+    *failed = "moving page table entries with mremap(MREMAP_DONTUNMAP) (Linux 5.13)";
+    int status = os->move_entries(os, views->mutator, views->graveyard, views->size);
+    if (status == 0)
+        status = os->reserve_again(os, views->graveyard, views->size);
+    if (status == 0) {
+        *failed = "registering the mutator view with userfaultfd";
+        status = os->faults_register(os, faults, views->mutator, views->size);
+    }
+    if (status == 0)
+        status = os->faults_unregister(os, faults, views->mutator, views->size);
+    if (status != 0) {
+        os->faults_close(os, faults);
+        return status;
+    }
+    return faults;
+}
+
+static const char *advice_for(int errno_value)
+{
+    if (errno_value == EPERM || errno_value == EACCES)
+        return "allow it with sysctl vm.unprivileged_userfaultfd=1, or give the process access to "
+               "/dev/userfaultfd";
+    return "use a kernel with CONFIG_USERFAULTFD, 5.14 or newer";
+}
+
+/* Sets how to compact. Only fails when concurrency is required. */
+static shale_status choose_compaction(shale_heap *heap, struct collector_options *options, shale_error *error)
+{
+    options->faults = -1;
+    options->compaction = SHALE_COMPACTION_IN_PAUSE;
+    if (heap->options.concurrent == SHALE_CONCURRENT_NEVER)
+        return SHALE_OK;
+    const char *failed =
+        "running under Valgrind, which does not know the system calls of concurrent compaction";
+    int faults = announce_kernel_calls_unknown() ? -EOPNOTSUPP : probe_faults(heap, &failed);
+    if (faults >= 0) {
+        options->faults = faults;
+        options->compaction = heap->options.faults == SHALE_FAULTS_SIGNAL ? SHALE_COMPACTION_FAULT_SIGNAL
+                                                                          : SHALE_COMPACTION_FAULT_THREAD;
+        return SHALE_OK;
+    }
+    if (heap->options.concurrent == SHALE_CONCURRENT_REQUIRE) {
+        error_set(error, SHALE_ERROR_CONCURRENT,
+                  "concurrent compaction is required but not possible: %s: %s; %s", failed, strerror(-faults),
+                  advice_for(-faults));
+        if (error != NULL)
+            error->errno_value = -faults;
+        return SHALE_ERROR_CONCURRENT;
+    }
+    log_line(&heap->log, SHALE_LOG_WARNING, "compacting inside the pause: %s: %s; %s", failed,
+             strerror(-faults), advice_for(-faults));
+    return SHALE_OK;
+}
+
+/* ---- creation -------------------------------------------------------------------------------------- */
+
+static shale_status create_collector(shale_heap *heap, shale_error *error)
+{
+    struct collector_options options = {
+        .verify = heap->options.verify,
+        .evacuate_percent = heap->options.evacuate,
+        .trigger_percent = heap->options.trigger,
+    };
+    shale_status status = choose_compaction(heap, &options, error);
+    if (status != SHALE_OK)
+        return status;
+    heap->world = world_functions;
+    heap->world.context = heap;
+    const char *failed;
+    int result = collector_create(&heap->collector, &heap->memory, &heap->world, &options, &failed);
+    if (result != 0) {
+        if (options.faults >= 0)
+            heap->memory.os->faults_close(heap->memory.os, options.faults);
+        return error_set_system(error, -result, failed, "check the process's limits on threads and memory");
+    }
+    return SHALE_OK;
+}
+
+static shale_status create_parts(shale_heap *heap, const struct os *os, shale_error *error)
+{
+    const char *failed;
+    size_t size = round_up(heap->options.heap_size, HEAP_UNIT);
+    int result = memory_create(&heap->memory, os, size, &heap->options.encoding, &failed);
+    if (result != 0)
+        return error_set_system(error, -result, failed,
+                                "ask for a smaller heap, or raise the process's limits");
+    safepoint_init(&heap->safepoint);
+    handles_init(&heap->handles);
+    root_list_init(&heap->roots, heap, NULL);
+    shale_status status = create_collector(heap, error);
+    if (status == SHALE_OK)
+        return SHALE_OK;
+    root_list_clear(&heap->roots);
+    handles_destroy(&heap->handles);
+    safepoint_destroy(&heap->safepoint);
+    memory_destroy(&heap->memory);
+    return status;
+}
+
+static void destroy_parts(shale_heap *heap)
+{
+    int faults = heap->collector.options.faults;
+    collector_destroy(&heap->collector);
+    if (faults >= 0)
+        heap->memory.os->faults_close(heap->memory.os, faults);
+    mutator_free_detached(heap);
+    root_list_clear(&heap->roots);
+    handles_destroy(&heap->handles);
+    safepoint_destroy(&heap->safepoint);
+    memory_destroy(&heap->memory);
+}
+
+static void log_creation(const shale_heap *heap)
+{
+    static const char *const names[] = {"faults answered by a thread", "faults answered in place by SIGBUS",
+                                        "compaction inside the pause"};
+    enum shale_compaction compaction = heap->collector.options.compaction;
+    log_line(&heap->log, SHALE_LOG_INFO, "heap of %zu MiB, %s%s%s", heap->memory.views.size >> 20,
+             names[compaction], compaction == SHALE_COMPACTION_IN_PAUSE ? "" : ", by ",
+             compaction == SHALE_COMPACTION_IN_PAUSE ? "" : heap->fault_source);
+}
+
+shale_heap *heap_create(const struct os *os, const shale_options *options, bool log_asked, shale_error *error)
+{
+    shale_heap *heap = calloc(1, sizeof *heap);
+    if (heap == NULL) {
+        error_set(error, SHALE_ERROR_MEMORY, "there is no memory for another heap");
+        return NULL;
+    }
+    heap->options = *options;
+    log_init(&heap->log, options, log_asked);
+    if (create_parts(heap, os, error) != SHALE_OK) {
+        free(heap);
+        return NULL;
+    }
+    fork_watch();
+    if (!registry_add(heap)) {
+        error_set(error, SHALE_ERROR_ARGUMENT, "this process has %d heaps already; destroy one first",
+                  REGISTRY_MAX);
+        destroy_parts(heap);
+        free(heap);
+        return NULL;
+    }
+    log_creation(heap);
+    return heap;
+}
+
+shale_heap *shale_heap_create(const shale_options *given, shale_error *error)
+{
+    error_clear(error);
+    shale_options options;
+    shale_options_init(&options);
+    if (given != NULL) {
+        if (given->struct_size == 0 || given->struct_size > sizeof options) {
+            error_set(error, SHALE_ERROR_ARGUMENT,
+                      "the options were not initialized: call shale_options_init before setting any");
+            return NULL;
+        }
+        memcpy(&options, given, given->struct_size);
+    }
+    bool log_asked;
+    if (options_complete(&options, &log_asked, error) != SHALE_OK)
+        return NULL;
+    return heap_create(os_linux(), &options, log_asked, error);
+}
+
+shale_status shale_heap_destroy(shale_heap *heap, shale_error *error)
+{
+    error_clear(error);
+    if (heap == NULL)
+        return SHALE_OK;
+    shale_status status = heap_check(heap, "shale_heap_destroy", error);
+    if (status != SHALE_OK)
+        return status;
+    pthread_mutex_lock(&heap->safepoint.lock);
+    unsigned attached = 0;
+    for (struct mutator *mutator = heap->safepoint.mutators; mutator != NULL; mutator = mutator->next)
+        attached++;
+    pthread_mutex_unlock(&heap->safepoint.lock);
+    if (attached != 0)
+        return error_set(error, SHALE_ERROR_BUSY,
+                         "the heap still has %u attached mutators; detach them first", attached);
+    if (!registry_remove(heap))
+        return error_set(error, SHALE_ERROR_MISUSE,
+                         "shale_heap_destroy: the heap is being destroyed already");
+    destroy_parts(heap);
+    free(heap);
+    return SHALE_OK;
+}

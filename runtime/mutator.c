@@ -1,0 +1,191 @@
+#include "runtime/mutator.h"
+
+#include "runtime/error.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+shale_status mutator_fail(struct mutator *mutator, shale_status status, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    mutator->error = (shale_error){.status = status};
+    vsnprintf(mutator->error.message, sizeof mutator->error.message, format, arguments);
+    va_end(arguments);
+    return status;
+}
+
+/* Misuse is told to the log as well, since whoever misuses a call seldom looks at what it returned. The
+ * mutator's own error is left alone when it belongs to another thread. */
+static shale_status misuse(struct mutator *mutator, shale_status status, const char *function,
+                           const char *what)
+{
+    log_line(&mutator->heap->log, SHALE_LOG_ERROR, "%s: %s", function, what);
+    if (pthread_equal(mutator->owner, pthread_self()))
+        mutator_fail(mutator, status, "%s: %s", function, what);
+    return status;
+}
+
+shale_status mutator_check(struct mutator *mutator, const char *function)
+{
+    if (mutator == NULL)
+        return SHALE_ERROR_MISUSE;
+    if (atomic_u32_load(&mutator->heap->forked) != 0)
+        return misuse(mutator, SHALE_ERROR_FORKED, function,
+                      "this process is a child of the one that owns the heap; create a heap of its own");
+    if (!mutator->attached)
+        return misuse(mutator, SHALE_ERROR_MISUSE, function, "the mutator is detached");
+    if (!pthread_equal(mutator->owner, pthread_self()))
+        return misuse(
+            mutator, SHALE_ERROR_MISUSE, function,
+            "the mutator belongs to another thread; attach this one and use what shale_attach returns");
+    if (mutator->native)
+        return misuse(mutator, SHALE_ERROR_MISUSE, function,
+                      "the thread is in a native section; call shale_leave_native first");
+    return SHALE_OK;
+}
+
+/* In fault mode "signal" a blocked SIGBUS would end the process at the first fault. */
+static bool faults_reach_this_thread(const shale_heap *heap)
+{
+    if (heap->collector.options.compaction != SHALE_COMPACTION_FAULT_SIGNAL)
+        return true;
+    sigset_t mask;
+    return pthread_sigmask(SIG_SETMASK, NULL, &mask) != 0 || sigismember(&mask, SIGBUS) != 1;
+}
+
+/* One that was detached before, or a new one. */
+static struct mutator *obtain(shale_heap *heap)
+{
+    pthread_mutex_lock(&heap->safepoint.lock);
+    struct mutator *mutator = heap->safepoint.detached;
+    if (mutator != NULL)
+        heap->safepoint.detached = mutator->next;
+    pthread_mutex_unlock(&heap->safepoint.lock);
+    if (mutator == NULL) {
+        mutator = calloc(1, sizeof *mutator);
+        if (mutator != NULL)
+            pthread_mutex_init(&mutator->roots_lock, NULL);
+    }
+    return mutator;
+}
+
+/* Under stress every page is a slow path, and so an occasion to move everything. */
+static size_t chunk_size(const shale_heap *heap)
+{
+    return heap->options.stress != 0 ? heap->memory.views.page_size
+                                     : round_up(BUMP_CHUNK_SIZE, heap->memory.views.page_size);
+}
+
+shale_mutator *shale_attach(shale_heap *heap, shale_error *error)
+{
+    error_clear(error);
+    if (heap_check(heap, "shale_attach", error) != SHALE_OK)
+        return NULL;
+    if (!faults_reach_this_thread(heap)) {
+        error_set(error, SHALE_ERROR_MISUSE,
+                  "shale_attach: this thread blocks SIGBUS, which fault mode \"signal\" needs; unblock it");
+        return NULL;
+    }
+    struct mutator *mutator = obtain(heap);
+    if (mutator == NULL) {
+        error_set(error, SHALE_ERROR_MEMORY, "shale_attach: there is no memory for another mutator");
+        return NULL;
+    }
+    bump_init(&mutator->bump, chunk_size(heap));
+    mutator->bump.api.barrier = heap->options.verify != 0;
+    mutator->heap = heap;
+    mutator->owner = pthread_self();
+    mutator->native = false;
+    mutator->roots_stale = false;
+    mutator->slow_paths = 0;
+    mutator->error = (shale_error){.status = SHALE_OK};
+    root_list_init(&mutator->roots, heap, mutator);
+    mutator->attached = true;
+    safepoint_attach(&heap->safepoint, mutator);
+    return &mutator->bump.api;
+}
+
+shale_status shale_detach(shale_mutator *api)
+{
+    struct mutator *mutator = mutator_of(api);
+    shale_status status = mutator_check(mutator, "shale_detach");
+    if (status != SHALE_OK)
+        return status;
+    if (api->frames != NULL)
+        return misuse(mutator, SHALE_ERROR_MISUSE, "shale_detach", "frames are still pushed; pop them first");
+    mutator_poll(mutator);
+    bump_close(&mutator->bump, &mutator->heap->memory);
+    root_list_clear(&mutator->roots);
+    mutator->attached = false;
+    safepoint_detach(&mutator->heap->safepoint, mutator);
+    return SHALE_OK;
+}
+
+void mutator_free_detached(shale_heap *heap)
+{
+    while (heap->safepoint.detached != NULL) {
+        struct mutator *mutator = heap->safepoint.detached;
+        heap->safepoint.detached = mutator->next;
+        pthread_mutex_destroy(&mutator->roots_lock);
+        free(mutator);
+    }
+}
+
+/* ---- safepoints ------------------------------------------------------------------------------------ */
+
+void mutator_poll(struct mutator *mutator)
+{
+    safepoint_poll(&mutator->heap->safepoint, mutator);
+    roots_update(mutator);
+}
+
+void mutator_begin_wait(struct mutator *mutator)
+{
+    safepoint_enter_native(&mutator->heap->safepoint, mutator);
+}
+
+void mutator_end_wait(struct mutator *mutator)
+{
+    safepoint_leave_native(&mutator->heap->safepoint, mutator);
+    roots_update(mutator);
+}
+
+void shale_poll_slow(shale_mutator *api)
+{
+    if (mutator_check(mutator_of(api), "shale_poll") == SHALE_OK)
+        mutator_poll(mutator_of(api));
+}
+
+shale_status shale_enter_native(shale_mutator *api)
+{
+    struct mutator *mutator = mutator_of(api);
+    shale_status status = mutator_check(mutator, "shale_enter_native");
+    if (status != SHALE_OK)
+        return status;
+    mutator->native = true;
+    mutator_begin_wait(mutator);
+    return SHALE_OK;
+}
+
+shale_status shale_leave_native(shale_mutator *api)
+{
+    struct mutator *mutator = mutator_of(api);
+    if (mutator != NULL && mutator->attached && pthread_equal(mutator->owner, pthread_self())) {
+        if (!mutator->native)
+            return misuse(mutator, SHALE_ERROR_MISUSE, "shale_leave_native",
+                          "the thread is not in a native section");
+        mutator->native = false;
+    }
+    shale_status status = mutator_check(mutator, "shale_leave_native");
+    if (status == SHALE_OK)
+        mutator_end_wait(mutator);
+    return status;
+}
+
+const shale_error *shale_last_error(const shale_mutator *api)
+{
+    return &((const struct mutator *)api)->error;
+}

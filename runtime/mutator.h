@@ -1,0 +1,52 @@
+/*
+ * A thread's membership of a heap.
+ *
+ * Who writes what: `bump`, `error`, `slow_paths` the owning thread, and the collector while that is stopped or
+ * native; `state`, `next` under the safepoint's lock; `roots_stale` under `roots_lock`; the rest at attach
+ * and detach.
+ */
+#ifndef SHALE_RUNTIME_MUTATOR_H
+#define SHALE_RUNTIME_MUTATOR_H
+
+#include "heap/bump.h"
+#include "runtime/heap.h"
+
+struct mutator {
+    struct bump bump; /* first: it begins with what <shale/inline.h> sees */
+    shale_heap *heap;
+    struct mutator *next;
+    enum mutator_state state;
+    bool attached;
+    bool native; /* between shale_enter_native and shale_leave_native; the owning thread's */
+    pthread_t owner;
+    struct root_list roots;
+    pthread_mutex_t roots_lock;
+    bool roots_stale; /* the last flip's root update is still to be done */
+    unsigned slow_paths;
+    shale_error error;
+};
+
+static inline struct mutator *mutator_of(shale_mutator *api)
+{
+    return (struct mutator *)api;
+}
+
+/* Whether a public call on the mutator may go on: it is attached, this is its thread, and this process owns
+ * the heap. If not, records and logs why. */
+shale_status mutator_check(struct mutator *mutator, const char *function);
+
+/* Records an error for shale_last_error and returns its status. */
+shale_status mutator_fail(struct mutator *mutator, shale_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Stops here if the collector wants it. */
+void mutator_poll(struct mutator *mutator);
+
+/* Around anything in a call that waits: the collector does not wait for this thread meanwhile. */
+void mutator_begin_wait(struct mutator *mutator);
+void mutator_end_wait(struct mutator *mutator);
+
+/* Frees what detached mutators leave behind; the heap is going. */
+void mutator_free_detached(shale_heap *heap);
+
+#endif

@@ -1,0 +1,146 @@
+#include "runtime/roots.h"
+
+#include "runtime/mutator.h"
+
+#include <stdlib.h>
+
+void root_list_init(struct root_list *list, shale_heap *heap, struct mutator *mutator)
+{
+    *list = (struct root_list){.heap = heap, .mutator = mutator};
+    pthread_mutex_init(&list->lock, NULL);
+}
+
+void root_list_clear(struct root_list *list)
+{
+    while (list->first != NULL) {
+        struct shale_root_visitor *visitor = list->first;
+        list->first = visitor->next;
+        free(visitor);
+    }
+    pthread_mutex_destroy(&list->lock);
+}
+
+/* ---- visiting -------------------------------------------------------------------------------------- */
+
+static void visit_list(struct root_list *list, struct shale_visitor *visitor)
+{
+    pthread_mutex_lock(&list->lock);
+    for (struct shale_root_visitor *root = list->first; root != NULL; root = root->next)
+        root->visit(root->context, visitor);
+    pthread_mutex_unlock(&list->lock);
+}
+
+static void visit_mutator(struct mutator *mutator, struct shale_visitor *visitor)
+{
+    for (shale_frame *frame = mutator->bump.api.frames; frame != NULL; frame = frame->outer) {
+        if (frame->values)
+            shale_visit_values(visitor, frame->slots, frame->count);
+        else
+            shale_visit_pointers(visitor, frame->slots, frame->count);
+    }
+    visit_list(&mutator->roots, visitor);
+}
+
+static void visit_heap(shale_heap *heap, struct shale_visitor *visitor)
+{
+    handles_visit(&heap->handles, visitor);
+    visit_list(&heap->roots, visitor);
+}
+
+void roots_visit(shale_heap *heap, struct shale_visitor *visitor)
+{
+    visit_heap(heap, visitor);
+    for (struct mutator *mutator = heap->safepoint.mutators; mutator != NULL; mutator = mutator->next)
+        visit_mutator(mutator, visitor);
+}
+
+void roots_begin_update(shale_heap *heap, struct shale_visitor *visitor)
+{
+    heap->root_update = visitor;
+    visit_heap(heap, visitor);
+    for (struct mutator *mutator = heap->safepoint.mutators; mutator != NULL; mutator = mutator->next) {
+        pthread_mutex_lock(&mutator->roots_lock);
+        mutator->roots_stale = true;
+        pthread_mutex_unlock(&mutator->roots_lock);
+    }
+}
+
+void roots_update(struct mutator *mutator)
+{
+    pthread_mutex_lock(&mutator->roots_lock);
+    if (mutator->roots_stale) {
+        visit_mutator(mutator, mutator->heap->root_update);
+        mutator->roots_stale = false;
+    }
+    pthread_mutex_unlock(&mutator->roots_lock);
+}
+
+void roots_settle(shale_heap *heap)
+{
+    pthread_mutex_lock(&heap->safepoint.lock);
+    for (struct mutator *mutator = heap->safepoint.mutators; mutator != NULL; mutator = mutator->next)
+        roots_update(mutator);
+    pthread_mutex_unlock(&heap->safepoint.lock);
+}
+
+/* ---- registration ---------------------------------------------------------------------------------- */
+
+static shale_root_visitor *add(struct root_list *list, shale_root_function visit, void *context)
+{
+    struct shale_root_visitor *visitor = visit != NULL ? malloc(sizeof *visitor) : NULL;
+    if (visitor == NULL)
+        return NULL;
+    *visitor = (struct shale_root_visitor){.list = list, .visit = visit, .context = context};
+    pthread_mutex_lock(&list->lock);
+    visitor->next = list->first;
+    list->first = visitor;
+    pthread_mutex_unlock(&list->lock);
+    return visitor;
+}
+
+shale_root_visitor *shale_root_visitor_add(shale_mutator *api, shale_root_function visit, void *context)
+{
+    struct mutator *mutator = mutator_of(api);
+    if (mutator_check(mutator, "shale_root_visitor_add") != SHALE_OK)
+        return NULL;
+    shale_root_visitor *visitor = add(&mutator->roots, visit, context);
+    if (visitor == NULL)
+        mutator_fail(mutator, SHALE_ERROR_MEMORY,
+                     "shale_root_visitor_add: no function was given, or no memory is left");
+    return visitor;
+}
+
+shale_root_visitor *shale_heap_root_visitor_add(shale_heap *heap, shale_root_function visit, void *context)
+{
+    if (heap_check(heap, "shale_heap_root_visitor_add", NULL) != SHALE_OK)
+        return NULL;
+    return add(&heap->roots, visit, context);
+}
+
+shale_status shale_root_visitor_remove(shale_root_visitor *visitor)
+{
+    if (visitor == NULL)
+        return SHALE_OK;
+    struct root_list *list = visitor->list;
+    if (list->mutator != NULL) {
+        shale_status status = mutator_check(list->mutator, "shale_root_visitor_remove");
+        if (status != SHALE_OK)
+            return status;
+    } else {
+        shale_status status = heap_check(list->heap, "shale_root_visitor_remove", NULL);
+        if (status != SHALE_OK)
+            return status;
+    }
+    pthread_mutex_lock(&list->lock);
+    struct shale_root_visitor **link = &list->first;
+    while (*link != NULL && *link != visitor)
+        link = &(*link)->next;
+    bool found = *link != NULL;
+    if (found)
+        *link = visitor->next;
+    pthread_mutex_unlock(&list->lock);
+    if (!found)
+        return SHALE_ERROR_MISUSE;
+    free(visitor);
+    return SHALE_OK;
+}

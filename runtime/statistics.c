@@ -1,0 +1,38 @@
+#include "runtime/heap.h"
+
+shale_status shale_heap_statistics(shale_heap *heap, shale_statistics *statistics)
+{
+    shale_status status = heap_check(heap, "shale_heap_statistics", NULL);
+    if (status != SHALE_OK || statistics == NULL)
+        return status != SHALE_OK ? status : SHALE_ERROR_ARGUMENT;
+    const struct collector *collector = &heap->collector;
+    const struct collector_statistics *counted = &collector->statistics;
+    const struct region_table *regions = &heap->memory.regions;
+    bool in_pause = collector->options.compaction == SHALE_COMPACTION_IN_PAUSE;
+    uint64_t worker_pages = atomic_u64_load(&collector->worker.pages);
+    *statistics = (shale_statistics){
+        .compaction = collector->options.compaction,
+        .cycles = atomic_u64_load(&collector->completed),
+        .flips = atomic_u64_load(&counted->flips),
+        .objects_marked = atomic_u64_load(&counted->objects_marked),
+        .bytes_marked = atomic_u64_load(&counted->bytes_marked),
+        .objects_moved = atomic_u64_load(&counted->objects_moved),
+        .bytes_moved = atomic_u64_load(&counted->bytes_moved),
+        .pages_by_workers = in_pause ? 0 : worker_pages,
+        .pages_by_server = atomic_u64_load(&collector->server.builder.pages),
+        .pages_by_mutators = atomic_u64_load(&collector->handlers.pages),
+        .pages_in_pause = in_pause ? worker_pages : 0,
+        .faults =
+            atomic_u64_load(&collector->server.builder.faults) + atomic_u64_load(&collector->handlers.faults),
+        .allocation_stalls = atomic_u64_load(&heap->allocation_stalls),
+        .bytes_allocated = atomic_u64_load(&heap->memory.bytes_allocated),
+        .live_bytes = atomic_u64_load(&counted->live_bytes),
+        .heap_size = heap->memory.views.size,
+        .used_bytes = (uint64_t)(regions->count - region_free_count(regions)) << REGION_SHIFT,
+    };
+    heap->memory.os->file_memory(heap->memory.os, heap->memory.views.file, &statistics->committed_bytes);
+    durations_summarize(&counted->flip_pause, &statistics->flip_pause);
+    durations_summarize(&counted->mark_pause, &statistics->mark_pause);
+    durations_summarize(&counted->time_to_stop, &statistics->time_to_stop);
+    return SHALE_OK;
+}
