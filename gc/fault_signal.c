@@ -141,3 +141,13 @@ void fault_signal_remove(struct compaction *compaction)
     }
     pthread_mutex_unlock(&entries_lock);
 }
+
+void fault_signal_lock(void)
+{
+    pthread_mutex_lock(&entries_lock);
+}
+
+void fault_signal_unlock(void)
+{
+    pthread_mutex_unlock(&entries_lock);
+}

@@ -23,4 +23,8 @@ int fault_signal_add(struct compaction *compaction, struct builder *answers);
 /* Removes it; puts back the former handler with the last, if ours is still installed. */
 void fault_signal_remove(struct compaction *compaction);
 
+/* Around a fork: the child finds the table unlocked and whole. */
+void fault_signal_lock(void);
+void fault_signal_unlock(void);
+
 #endif

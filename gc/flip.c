@@ -65,7 +65,7 @@ bool flip(struct collector *collector)
     world->visit_buffers(world->context, bump_flip);
     atomic_u32_store(&memory->recording, 0);
     memory_unseal_all(memory);
-    struct verify_summary before;
+    struct verify_summary before = {0};
     if (collector->options.verify != 0)
         collector_verify(collector, views_alias(&memory->views, 0), VERIFY_MARKED, "before the flip",
                          &before);

@@ -1,5 +1,6 @@
 #include "runtime/fork.h"
 
+#include "gc/fault_signal.h"
 #include "runtime/mutator.h"
 #include "runtime/registry.h"
 
@@ -38,6 +39,7 @@ static void explain(int number, siginfo_t *information, void *machine)
 static void before(void)
 {
     registry_lock();
+    fault_signal_lock();
     for (size_t i = 0; i < REGISTRY_MAX; i++) {
         shale_heap *heap = registry_get(i);
         if (heap != NULL)
@@ -52,6 +54,7 @@ static void unlock_all(void)
         if (heap != NULL)
             pthread_mutex_unlock(&heap->safepoint.lock);
     }
+    fault_signal_unlock();
     registry_unlock();
 }
 

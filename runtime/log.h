@@ -13,7 +13,7 @@ struct log {
     void *context;
 };
 
-void log_init(struct log *log, const shale_options *options, bool to_standard_error);
+void log_init(struct log *log, const shale_options *options, bool asked);
 void log_line(const struct log *log, shale_log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

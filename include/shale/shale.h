@@ -169,7 +169,7 @@ typedef struct shale_options {
     size_t heap_size;  /* "heap": bytes, fixed at creation; rounded up to 2 MiB; 4 MiB to 64 GiB */
     int faults;        /* "faults": SHALE_FAULTS_THREAD or SHALE_FAULTS_SIGNAL */
     int concurrent;    /* "concurrent": SHALE_CONCURRENT_AUTO, _REQUIRE or _NEVER */
-    int verify;        /* "verify": 0 off; 1 check every cycle, stopped until compacted; 2 concurrently */
+    int verify;        /* "verify": 0 off; 1 check each cycle, stopped until checked; 2 concurrently */
     unsigned stress;   /* "stress": 0 off; N: move everything at each N-th allocation slow path */
     unsigned trigger;  /* "trigger": start a cycle when this percentage of what was free is used up */
     unsigned evacuate; /* "evacuate": regions at most this percentage live are evacuated */
