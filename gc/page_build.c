@@ -6,6 +6,9 @@
 
 #include <string.h>
 
+/* Up to this many bytes are copied inline. */
+#define COPY_INLINE ((size_t)128)
+
 /* The bytes [start, end) of the heap that a page covers. */
 struct window {
     size_t start;
@@ -90,6 +93,18 @@ static inline __attribute__((always_inline)) void build_in_place(const struct pl
 
 /* ---- pages of destination regions ------------------------------------------------------------------ */
 
+/* Objects are whole granules, and windows whole pages: what is copied is a multiple of 8 bytes. Small objects
+ * are the rule, for which a call costs more than the copy. */
+static inline __attribute__((always_inline)) void copy_words(char *to, const char *from, size_t size)
+{
+    if (size > COPY_INLINE) {
+        memcpy(to, from, size);
+        return;
+    }
+    for (size_t i = 0; i < size; i += sizeof(uint64_t))
+        memcpy(to + i, from + i, sizeof(uint64_t));
+}
+
 /* Copies what an object has in the window. `from` and `to` are the object's old and new offset. */
 static inline __attribute__((always_inline)) void copy_into(const struct plan *plan, size_t from, size_t to,
                                                             size_t size, struct window window)
@@ -101,9 +116,31 @@ static inline __attribute__((always_inline)) void copy_into(const struct plan *p
         start = window.start;
     if (end > window.end)
         end = window.end;
-    memcpy(views_alias(views, start), views_alias(views, start - to + from), end - start);
+    copy_words(views_alias(views, start), views_alias(views, start - to + from), end - start);
     if (plan->memory->announce)
         announce_object(views_mutator(views, start), end - start);
+}
+
+/* Builds from the group of one chunk, whose first object starts at granule `first` of it. Returns false when
+ * an object lies behind the window. */
+static inline __attribute__((always_inline)) bool build_from_group(const struct plan *plan,
+                                                                   struct window window, chunk_number chunk,
+                                                                   uint64_t starts, size_t to)
+{
+    do {
+        if (to - HEADER_SIZE >= window.end)
+            return false;
+        size_t from = granule_start(((granule_number)chunk << 6) + (granule_number)__builtin_ctzll(starts));
+        uint64_t header = memory_header(plan->memory, from);
+        size_t size = object_size(memory_type(plan->memory, header), header);
+        if (to - HEADER_SIZE + size > window.start) {
+            copy_into(plan, from, to, size, window);
+            rewrite_object(plan, header, to, from, size, window);
+        }
+        to += size;
+        starts &= starts - 1;
+    } while (starts != 0);
+    return true;
 }
 
 /* Builds from one evacuated region, from a chunk on; false when the page, or its region, is complete. */
@@ -111,23 +148,16 @@ static inline __attribute__((always_inline)) bool build_from_region(const struct
                                                                     region_number destination,
                                                                     struct window window, chunk_number chunk)
 {
-    const uint64_t *live = plan->memory->live_bits;
-    granule_number end =
-        granule_of(region_start(region_of((size_t)chunk << CHUNK_SHIFT)) + REGION_SIZE - 1) + 1;
-    granule_number granule = bits_next(live, (granule_number)chunk << 6, end);
-    while (granule < end) {
-        size_t to = granule_start(plan_forward_granule(plan, granule));
-        /* The next group may have gone to another region, before or after this one. */
-        if (to - HEADER_SIZE >= window.end || region_of(to) != destination)
+    chunk_number end = (chunk_number)((chunk / REGION_CHUNKS + 1) * REGION_CHUNKS);
+    for (; chunk < end; chunk++) {
+        uint64_t starts = plan->memory->live_bits[chunk];
+        if (starts == 0)
+            continue;
+        granule_number first = ((granule_number)chunk << 6) + (granule_number)__builtin_ctzll(starts);
+        size_t to = granule_start(plan_forward_granule(plan, first));
+        /* A group may have gone to another region, before or after this one. */
+        if (region_of(to) != destination || !build_from_group(plan, window, chunk, starts, to))
             return false;
-        size_t from = granule_start(granule);
-        uint64_t header = memory_header(plan->memory, from);
-        size_t size = object_size(memory_type(plan->memory, header), header);
-        if (to - HEADER_SIZE + size > window.start) {
-            copy_into(plan, from, to, size, window);
-            rewrite_object(plan, header, to, from, size, window);
-        }
-        granule = bits_next(live, granule + (granule_number)(size >> GRANULE_SHIFT), end);
     }
     return true;
 }

@@ -11,11 +11,12 @@
 
 static struct sigaction former_segv;
 
-static bool in_a_heap(uintptr_t address)
+static bool in_a_parents_heap(uintptr_t address)
 {
     for (size_t i = 0; i < REGISTRY_MAX; i++) {
         const shale_heap *heap = registry_get(i);
-        if (heap != NULL && views_offset(&heap->memory.views, address) < heap->memory.views.size)
+        if (heap != NULL && atomic_u32_load(&heap->forked) != 0 &&
+            views_offset(&heap->memory.views, address) < heap->memory.views.size)
             return true;
     }
     return false;
@@ -27,7 +28,7 @@ static void explain(int number, siginfo_t *information, void *machine)
     static const char line[] =
         "shale: a child process touched a heap of its parent: after fork a child may only "
         "exec or _exit, or create heaps of its own\n";
-    if (in_a_heap((uintptr_t)information->si_addr)) {
+    if (in_a_parents_heap((uintptr_t)information->si_addr)) {
         ssize_t written = write(STDERR_FILENO, line, sizeof line - 1);
         (void)written;
         signal(number, SIG_DFL); /* the access happens again, and ends the process as it would have */

@@ -5,6 +5,7 @@
 PACKAGES=(gcc g++ cmake ninja-build pkg-config libatomic-ops-dev libbenchmark-dev libcmocka-dev
     valgrind libc6-dbg)
 CHECK_PACKAGES=(clang-format clang-tidy cppcheck python3)
+MODEL_PACKAGES=(gcc spin)
 
 installed() {
     [[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) == installed ]] && return 0
@@ -22,10 +23,11 @@ install_packages() {
             apt-get install -y -q --no-install-recommends "${missing[@]}"
 }
 
-need_for() { # need_for build|check
+need_for() { # need_for build|check|model
     case $1 in
         build) need "${PACKAGES[@]}" ;;
         check) need "${CHECK_PACKAGES[@]}" ;;
+        model) need "${MODEL_PACKAGES[@]}" ;;
     esac
 }
 
