@@ -8,6 +8,7 @@ void compaction_init(struct compaction *compaction, struct memory *memory, const
 void compact_begin(struct compaction *compaction)
 {
     atomic_u32_store(&compaction->next_region, 0);
+    atomic_u32_store(&compaction->wanted, PAGE_NONE);
 }
 
 /* A publish that fails leaves its pages building, and whoever needs them waiting, rather than let anyone see
@@ -19,7 +20,7 @@ static void publish(struct compaction *compaction, page_number first, page_numbe
         atomic_u32_store(&compaction->failure, (uint32_t)-status);
 }
 
-void compact_publish_run(struct compaction *compaction, struct builder *builder)
+static void publish_run(struct compaction *compaction, struct builder *builder)
 {
     if (builder->run_count == 0)
         return;
@@ -28,34 +29,47 @@ void compact_publish_run(struct compaction *compaction, struct builder *builder)
     builder->run_count = 0;
 }
 
-void compact_pages(struct compaction *compaction, struct builder *builder, page_number first,
-                   page_number count, compact_interlude interlude, void *context)
+/* Builds and publishes the stale pages among `count` from `first` on. */
+static void compact_pages(struct compaction *compaction, struct builder *builder, page_number first,
+                          page_number count)
 {
     struct page_states *pages = &compaction->memory->pages;
     for (page_number page = first; page < first + count; page++) {
         if (!page_is_stale(pages, page) || !page_has_contents(compaction->plan, page) ||
             !page_claim(pages, page)) {
-            compact_publish_run(compaction, builder);
+            publish_run(compaction, builder);
             continue;
         }
         page_build(compaction->plan, page);
         if (builder->run_count == 0)
             builder->run_first = page;
         builder->run_count++;
-        if (builder->run_count == COMPACT_BATCH)
-            compact_publish_run(compaction, builder);
-        if (interlude != NULL)
-            interlude(context);
     }
-    compact_publish_run(compaction, builder);
+    publish_run(compaction, builder);
 }
 
-static void compact_region(struct compaction *compaction, struct builder *builder, region_number region,
-                           compact_interlude interlude, void *context)
+/* Who has just faulted on a page is likely to want those behind it. */
+static void compact_wanted(struct compaction *compaction, struct builder *builder)
+{
+    page_number first = atomic_u32_load(&compaction->wanted);
+    if (first == PAGE_NONE)
+        return;
+    atomic_u32_store(&compaction->wanted, PAGE_NONE);
+    page_number per_region = memory_page(compaction->memory, REGION_SIZE);
+    page_number left = per_region - first % per_region;
+    region_number region = region_of((size_t)first << compaction->memory->views.page_shift);
+    if (region < compaction->memory->regions.count && first % per_region != 0)
+        compact_pages(compaction, builder, first, left < COMPACT_BATCH ? left : COMPACT_BATCH);
+}
+
+static void compact_region(struct compaction *compaction, struct builder *builder, region_number region)
 {
     page_number first = memory_page(compaction->memory, region_start(region));
-    compact_pages(compaction, builder, first, memory_page(compaction->memory, REGION_SIZE), interlude,
-                  context);
+    page_number end = first + memory_page(compaction->memory, REGION_SIZE);
+    for (; first < end; first += COMPACT_BATCH) {
+        compact_wanted(compaction, builder);
+        compact_pages(compaction, builder, first, end - first < COMPACT_BATCH ? end - first : COMPACT_BATCH);
+    }
 }
 
 static bool region_has_stale_contents(const struct compaction *compaction, region_number region)
@@ -64,8 +78,7 @@ static bool region_has_stale_contents(const struct compaction *compaction, regio
            compaction->plan->roles[region] != ROLE_EVACUATED;
 }
 
-bool compact_next_region(struct compaction *compaction, struct builder *builder, compact_interlude interlude,
-                         void *context)
+bool compact_next_region(struct compaction *compaction, struct builder *builder)
 {
     region_number count = compaction->memory->regions.count;
     region_number region;
@@ -77,20 +90,28 @@ bool compact_next_region(struct compaction *compaction, struct builder *builder,
             return false;
         }
     } while (!region_has_stale_contents(compaction, region));
-    compact_region(compaction, builder, region, interlude, context);
+    compact_region(compaction, builder, region);
     return true;
 }
 
-enum compact_answer compact_fault(struct compaction *compaction, page_number page)
+/* The caller has claimed the page, so the plan is that of the current flip. */
+static void note_stray(struct compaction *compaction, page_number page, uint32_t flip)
+{
+    struct memory *memory = compaction->memory;
+    size_t offset = (size_t)page << memory->views.page_shift;
+    if (compaction->plan->roles[region_of(offset)] != ROLE_EVACUATED ||
+        flip != page_states_flip_number(&memory->pages))
+        return;
+    atomic_u64_store(&compaction->stray_address, (uint64_t)(uintptr_t)views_mutator(&memory->views, offset));
+    atomic_u64_fetch_add(&compaction->strays, 1);
+}
+
+enum compact_answer compact_fault(struct compaction *compaction, page_number page, uint32_t flip)
 {
     struct memory *memory = compaction->memory;
     if (page_claim(&memory->pages, page)) {
-        size_t offset = (size_t)page << memory->views.page_shift;
-        if (compaction->plan->roles[region_of(offset)] == ROLE_EVACUATED) {
-            atomic_u64_store(&compaction->stray_address,
-                             (uint64_t)(uintptr_t)views_mutator(&memory->views, offset));
-            atomic_u64_fetch_add(&compaction->strays, 1);
-        }
+        note_stray(compaction, page, flip);
+        atomic_u32_store(&compaction->wanted, page + 1);
         page_build(compaction->plan, page);
         publish(compaction, page, 1);
         return COMPACT_BUILT;
@@ -109,7 +130,7 @@ void compact_end(struct compaction *compaction, struct builder *builder)
      * that nobody has claimed yet. */
     for (region_number region = 0; region < compaction->memory->regions.count; region++) {
         if (region_has_stale_contents(compaction, region))
-            compact_region(compaction, builder, region, NULL, NULL);
+            compact_region(compaction, builder, region);
     }
     /* What is still stale holds nothing; what is building is waited for. */
     page_release_rest(&compaction->memory->pages);
@@ -118,7 +139,7 @@ void compact_end(struct compaction *compaction, struct builder *builder)
 void compact_in_pause(struct compaction *compaction, struct builder *builder)
 {
     compact_begin(compaction);
-    while (compact_next_region(compaction, builder, NULL, NULL))
+    while (compact_next_region(compaction, builder))
         continue;
     compact_end(compaction, builder);
 }

@@ -1,13 +1,13 @@
 /*
  * Compaction: building and publishing every stale page that holds anything, by whoever comes first.
  *
- * Workers (the collector thread and, between faults, the fault server) take whole regions from a shared
- * cursor and publish their pages in batches; faults are answered out of order. All go through the same claim
+ * Workers (now the collector thread alone) take whole regions from a shared cursor and publish their pages in
+ * batches; faults are answered out of order. All go through the same claim
  * [claim], so a page is built once, and the three only differ in what they do when somebody else has the
  * page: a worker goes on, the fault server goes on too (the builder's publishing wakes the waiter), a signal
  * handler waits.
  *
- * Who writes what: `next_region` anyone, by fetch-and-add; a builder's `run` its own thread; a builder's
+ * Who writes what: `next_region` anyone, by fetch-and-add; `wanted`, a hint, anyone; a builder's `run` its own thread; a builder's
  * counters its own thread (a shared one, for signal handlers: anyone, by fetch-and-add), read for statistics.
  */
 #ifndef SHALE_GC_COMPACT_H
@@ -18,6 +18,8 @@
 /* Pages that a worker builds before it publishes them together: enough to spread the cost of the call, few
  * enough that a mutator that faults on one of them does not wait long. */
 enum { COMPACT_BATCH = 16 };
+
+#define PAGE_NONE UINT32_MAX
 
 struct builder {
     page_number run_first; /* pages built and not yet published */
@@ -30,6 +32,7 @@ struct compaction {
     struct memory *memory;
     const struct plan *plan;
     atomic_u32 next_region; /* the workers' cursor */
+    atomic_u32 wanted;      /* the page behind the last one that was faulted on; PAGE_NONE */
     atomic_u32 failure;     /* errno of a publish that failed; 0 */
     /* A mutator touched a page of the evacuation set: it kept an address that no root showed. */
     atomic_u64 strays;
@@ -41,25 +44,15 @@ void compaction_init(struct compaction *compaction, struct memory *memory, const
 /* Before the flip resumes: the cursor goes back to the start. */
 void compact_begin(struct compaction *compaction);
 
-/* Called by a worker between pages. Nothing built may be held back when it takes long. */
-typedef void (*compact_interlude)(void *context);
-
 /* Builds and publishes the stale pages of the next region that has any. False: no region is left. */
-bool compact_next_region(struct compaction *compaction, struct builder *builder, compact_interlude interlude,
-                         void *context);
-
-/* Builds and publishes up to `count` stale pages from `first` on, within one region. */
-void compact_pages(struct compaction *compaction, struct builder *builder, page_number first,
-                   page_number count, compact_interlude interlude, void *context);
-
-/* Publishes what a builder has built. */
-void compact_publish_run(struct compaction *compaction, struct builder *builder);
+bool compact_next_region(struct compaction *compaction, struct builder *builder);
 
 enum compact_answer { COMPACT_BUILT, COMPACT_WOKEN, COMPACT_BEING_BUILT };
 
 /* Answers a fault on a page: builds and publishes it, or wakes the thread if it is mapped already.
- * COMPACT_BEING_BUILT: another thread has it and will publish it. (signal) */
-enum compact_answer compact_fault(struct compaction *compaction, page_number page);
+ * COMPACT_BEING_BUILT: another thread has it and will publish it. `flip` is the flip number at a time when the
+ * thread that faulted was certainly waiting. (signal) */
+enum compact_answer compact_fault(struct compaction *compaction, page_number page, uint32_t flip);
 
 /* The collector, when no region is left: builds what other workers have not come to yet and waits for what they
  * are building. Afterwards no page is stale. */

@@ -67,7 +67,7 @@ static void plan(struct collector *collector, enum plan_scope scope)
 static void compact(struct collector *collector, bool concurrent)
 {
     if (concurrent) {
-        while (compact_next_region(&collector->compaction, &collector->worker, NULL, NULL))
+        while (compact_next_region(&collector->compaction, &collector->worker))
             continue;
         compact_end(&collector->compaction, &collector->worker);
     }

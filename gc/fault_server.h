@@ -1,9 +1,17 @@
 /*
  * The fault server: a thread that answers the page faults of mutators while a compaction runs.
  *
- * [server] The fault server takes no lock that a mutator or marker can hold, and allocates nothing. A fault
- * is always answered: event read -> page built or already mapped -> CONTINUE or WAKE. While a compaction runs
- * the server neither sleeps nor idles: between faults it is a worker that looks for events after every page.
+ * [server] The fault server takes no lock that a mutator or marker can hold, and allocates nothing. A fault is
+ * always answered: event read -> page built or already mapped -> CONTINUE or WAKE.
+ *
+ * It sleeps until there is a fault, and again right after it has answered, and leaves all other building to the
+ * workers. A server that stays awake and builds pages in between answers later, not sooner: the faulting
+ * mutator's core goes idle, and waking an idle core costs more than the mutator and a server that was asleep
+ * taking turns on one (docs/design/pages.md has the figures).
+ *
+ * It needs no signal that a compaction begins or ends. Outside of one there are no faults. An event that it
+ * comes to late finds its page mapped, or stale again after another flip; either way it is answered as of now,
+ * and the plan is looked at only with a page claimed, for which the end of a compaction waits.
  *
  * Why no wake-up is lost. A mutator M that faults puts itself on the kernel's wait queue, looks at its page
  * table entry once more and sleeps only if there is none. A builder B maps the page and then wakes the
@@ -11,8 +19,7 @@
  * Hence the server may drop an event for a page that somebody else is building, and must wake (not only map)
  * when it finds a page mapped; page_state.c does so whenever the kernel says that the page has an entry.
  *
- * Who writes what: `serving` and `quit` the collector, under `lock`; `serving` also by relaxed store, read by
- * the server between pages; `idle` the server, under `lock`. No mutator ever takes `lock`.
+ * Who writes what: `builder`'s counters and `failure` the server; the rest is set at the start.
  */
 #ifndef SHALE_GC_FAULT_SERVER_H
 #define SHALE_GC_FAULT_SERVER_H
@@ -24,27 +31,17 @@
 struct fault_server {
     struct compaction *compaction;
     int faults;
+    int quit; /* event */
+    atomic_u32 quitting;
     struct builder builder;
-    page_number neighbours_first; /* pages after the last fault, which are probably wanted next */
-    page_number neighbours_count;
-    atomic_u32 serving;
-    atomic_u32 failure; /* errno of a read that failed; 0 */
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    bool idle;
-    bool quit;
+    atomic_u32 failure; /* errno of a wait or read that failed; 0 */
     pthread_t thread;
 };
 
 /* Starts the thread. Returns 0 or a negative errno value. */
 int fault_server_start(struct fault_server *server, const struct os *os, struct compaction *compaction,
                        int faults);
+/* No mutator is attached. */
 void fault_server_stop(struct fault_server *server);
-
-/* Before the flip: the server gets going. It answers faults until fault_server_end has returned. */
-void fault_server_begin(struct fault_server *server);
-
-/* After the mutator view was unregistered. Returns when the server no longer looks at the plan. */
-void fault_server_end(struct fault_server *server);
 
 #endif

@@ -64,8 +64,8 @@ static void handle(int number, siginfo_t *information, void *machine)
     int errno_before = errno;
     uintptr_t address = (uintptr_t)information->si_addr;
     struct entry *entry = information->si_code > 0 ? find(address) : NULL;
-    if (entry == NULL ||
-        tried_too_often(address, atomic_u32_load(&entry->compaction->memory->pages.current))) {
+    uint32_t flip = entry != NULL ? page_states_flip_number(&entry->compaction->memory->pages) : 0;
+    if (entry == NULL || tried_too_often(address, flip)) {
         pass_on(number, information, machine);
         errno = errno_before;
         return;
@@ -73,7 +73,7 @@ static void handle(int number, siginfo_t *information, void *machine)
     struct compaction *compaction = entry->compaction;
     page_number page = memory_page(compaction->memory, address - atomic_u64_load(&entry->start));
     atomic_u64_fetch_add(&entry->answers->faults, 1);
-    switch (compact_fault(compaction, page)) {
+    switch (compact_fault(compaction, page, flip)) {
     case COMPACT_BUILT:
         atomic_u64_fetch_add(&entry->answers->pages, 1);
         retries.count = 0;

@@ -56,8 +56,6 @@ bool flip(struct collector *collector)
     const struct world *world = collector->world;
     /* Lives until settle_roots: mutators use it on their way out. */
     collector->root_visitor = visitor_make(rewrite_roots, &collector->plan);
-    if (collector->options.compaction == SHALE_COMPACTION_FAULT_THREAD)
-        fault_server_begin(&collector->server);
 
     uint64_t asked = clock_nanoseconds();
     world->stop(world->context);

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define CACHE_LINE ((size_t)64)
+
 /* Up to this many bytes are copied inline. */
 #define COPY_INLINE ((size_t)128)
 
@@ -19,6 +21,14 @@ static struct window page_window(const struct plan *plan, page_number page)
 {
     size_t start = (size_t)page << plan->memory->views.page_shift;
     return (struct window){start, start + plan->memory->views.page_size};
+}
+
+/* Asks for a page's lines all at once: they are needed one after the other, each only known to be when the
+ * object before it has been looked at, and a page that was not in use for a while is in no cache. */
+static inline __attribute__((always_inline)) void prefetch(const char *start, size_t size)
+{
+    for (size_t i = 0; i < size; i += CACHE_LINE)
+        __builtin_prefetch(start + i);
 }
 
 /* ---- references ------------------------------------------------------------------------------------ */
@@ -48,10 +58,16 @@ static inline __attribute__((always_inline)) void rewrite_object(const struct pl
                                                                  struct window window)
 {
     const struct type *type = memory_type(plan->memory, header);
+    char *object = views_alias(&plan->memory->views, at);
+    char *copy = views_alias(&plan->memory->views, readable);
+    /* Two loops: most objects lie inside, and need not compare each slot with the window. */
+    if (at >= window.start && at - HEADER_SIZE + size <= window.end) {
+        object_visit_slots(type, header, object, copy, 0, SIZE_MAX, rewrite_slots, (void *)plan);
+        return;
+    }
     size_t from = at < window.start ? window.start - at : 0;
     size_t to = at + size > window.end ? window.end - at : SIZE_MAX;
-    object_visit_slots(type, header, views_alias(&plan->memory->views, at),
-                       views_alias(&plan->memory->views, readable), from, to, rewrite_slots, (void *)plan);
+    object_visit_slots(type, header, object, copy, from, to, rewrite_slots, (void *)plan);
 }
 
 /* ---- pages of regions that stay -------------------------------------------------------------------- */
@@ -80,6 +96,7 @@ static inline __attribute__((always_inline)) void rewrite_at(const struct plan *
 static inline __attribute__((always_inline)) void build_in_place(const struct plan *plan,
                                                                  struct window window)
 {
+    prefetch(views_alias(&plan->memory->views, window.start), window.end - window.start);
     granule_number across = object_across(plan, window);
     if (across != GRANULE_NONE)
         rewrite_at(plan, across, window);

@@ -25,17 +25,15 @@ int plan_create(struct plan *plan, struct memory *memory)
     size_t pages = size >> memory->views.page_shift;
     int status = map_table(plan, 0, regions, &plan->roles);
     if (status == 0)
-        status = map_table(plan, 1, chunks * sizeof *plan->granules, &plan->granules);
+        status = map_table(plan, 1, chunks * sizeof *plan->chunks, &plan->chunks);
     if (status == 0)
-        status = map_table(plan, 2, chunks * sizeof *plan->chunk_destination, &plan->chunk_destination);
+        status = map_table(plan, 2, pages * sizeof *plan->page_source, &plan->page_source);
     if (status == 0)
-        status = map_table(plan, 3, pages * sizeof *plan->page_source, &plan->page_source);
+        status = map_table(plan, 3, regions * sizeof *plan->next_source, &plan->next_source);
     if (status == 0)
-        status = map_table(plan, 4, regions * sizeof *plan->next_source, &plan->next_source);
+        status = map_table(plan, 4, regions * sizeof *plan->evacuated, &plan->evacuated);
     if (status == 0)
-        status = map_table(plan, 5, regions * sizeof *plan->evacuated, &plan->evacuated);
-    if (status == 0)
-        status = map_table(plan, 6, regions * sizeof *plan->destinations, &plan->destinations);
+        status = map_table(plan, 5, regions * sizeof *plan->destinations, &plan->destinations);
     if (status != 0)
         plan_destroy(plan);
     return status;
@@ -206,13 +204,34 @@ static void place_group(struct placement *placement, chunk_number chunk, size_t 
         close_destination(placement);
         open_destination(placement, placement->destination + 1);
     }
-    plan->chunk_destination[chunk] = granule_of(placement->next) - spill;
+    plan->chunks[chunk].shift = granule_of(placement->next) - spill - (chunk << 6);
     size_t last_byte = placement->next - HEADER_SIZE + bytes - 1;
     size_t last_page = memory_page(plan->memory, last_byte);
     while (placement->pages_sourced <= last_page)
         plan->page_source[placement->pages_sourced++] = chunk;
     placement->next += bytes;
     plan->bytes += bytes;
+}
+
+/* The granules [from, from + count) are live. */
+static void close_gaps(struct plan *plan, granule_number from, size_t count)
+{
+    struct chunk_move *chunk = &plan->chunks[from >> 6];
+    size_t first = from & 63;
+    while (count != 0) {
+        size_t here = 64 - first < count ? 64 - first : count;
+        chunk->gaps &= ~((~UINT64_C(0) >> (64 - here)) << first);
+        chunk++;
+        count -= here;
+        first = 0;
+    }
+}
+
+static void open_gaps(struct plan *plan, region_number region)
+{
+    struct chunk_move *chunks = &plan->chunks[(size_t)region * REGION_CHUNKS];
+    for (size_t i = 0; i < REGION_CHUNKS; i++)
+        chunks[i] = (struct chunk_move){.gaps = ~UINT64_C(0)};
 }
 
 /* Walks the live objects of one region of the evacuation set. */
@@ -222,6 +241,7 @@ static void place_region(struct placement *placement, region_number region)
     const uint64_t *live = plan->memory->live_bits;
     granule_number granule = granule_of(region_start(region));
     granule_number end = granule + REGION_GRANULES;
+    open_gaps(plan, region);
     granule_number covered = granule; /* granules below belong to objects already placed */
     granule = bits_next(live, granule, end);
     while (granule < end) {
@@ -232,7 +252,7 @@ static void place_region(struct placement *placement, region_number region)
         size_t bytes = 0;
         while (granule < chunk_end) {
             size_t size = memory_object_size(plan->memory, granule_start(granule));
-            bits_set_run(plan->granules, granule, size >> GRANULE_SHIFT);
+            close_gaps(plan, granule, size >> GRANULE_SHIFT);
             covered = granule + (granule_number)(size >> GRANULE_SHIFT);
             bytes += size;
             plan->objects++;
@@ -269,7 +289,7 @@ void plan_clear(struct plan *plan)
     for (region_number i = 0; i < plan->evacuated_count; i++) {
         region_number region = plan->evacuated[i];
         plan->roles[region] = ROLE_STAY;
-        memset(plan->granules + (size_t)region * REGION_CHUNKS, 0, REGION_CHUNKS * sizeof(uint64_t));
+        memset(plan->chunks + (size_t)region * REGION_CHUNKS, 0, REGION_CHUNKS * sizeof *plan->chunks);
     }
     for (region_number i = 0; i < plan->destination_count; i++)
         plan->roles[plan->destinations[i]] = ROLE_STAY;

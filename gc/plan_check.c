@@ -16,8 +16,9 @@ static const char *check_object(const struct plan *plan, struct progress *progre
     const struct memory *memory = plan->memory;
     size_t size = memory_object_size(memory, granule_start(granule));
     for (size_t i = 0; i < size >> GRANULE_SHIFT; i++) {
-        if (!bits_test(plan->granules, granule + (granule_number)i))
-            return "a granule of an object that moves has no bit";
+        granule_number part = granule + (granule_number)i;
+        if ((plan->chunks[part >> 6].gaps >> (part & 63) & 1) != 0)
+            return "a granule of an object that moves is taken for a gap";
     }
     uint64_t forwarded = plan_forward(plan, plan->base + granule_start(granule));
     size_t start = forwarded - plan->base - HEADER_SIZE;

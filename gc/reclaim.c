@@ -30,8 +30,6 @@ static void end_faults(struct collector *collector)
     if (status != 0)
         collector_log(collector, SHALE_LOG_WARNING, "unregistering the mutator view failed: %s",
                       strerror(-status));
-    if (collector->options.compaction == SHALE_COMPACTION_FAULT_THREAD)
-        fault_server_end(&collector->server);
 }
 
 static void report_strays(struct collector *collector)
@@ -66,8 +64,6 @@ void reclaim(struct collector *collector, bool concurrent)
     struct plan *plan = &collector->plan;
     if (concurrent)
         end_faults(collector);
-    else if (collector->options.compaction == SHALE_COMPACTION_FAULT_THREAD)
-        fault_server_end(&collector->server);
     page_states_settle(&memory->pages);
     report_strays(collector);
     report_failure(collector);

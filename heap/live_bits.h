@@ -58,7 +58,4 @@ static inline granule_number bits_previous(const uint64_t *words, granule_number
     return found >= from ? (granule_number)found : GRANULE_NONE;
 }
 
-/* Sets [from, from + count). */
-void bits_set_run(uint64_t *words, granule_number from, size_t count);
-
 #endif

@@ -72,8 +72,15 @@ struct os {
     int (*faults_continue)(const struct os *os, int faults, void *start, size_t size, size_t *done);
     /* Wakes who waits for a page of the range; they touch it again. (signal) */
     int (*faults_wake)(const struct os *os, int faults, void *start, size_t size);
+    /* Sleeps until a fault waits or `event` is set. */
+    int (*faults_wait)(const struct os *os, int faults, int event);
     /* Takes up to `maximum` faults that are waiting. Returns their number, 0 when there is none. */
     int (*faults_read)(const struct os *os, int faults, uintptr_t *addresses, size_t maximum);
+
+    /* A descriptor that is set once and then stays so. */
+    int (*event_create)(const struct os *os);
+    int (*event_set)(const struct os *os, int event);
+    int (*event_close)(const struct os *os, int event);
 
     /* Starts a thread with all signals blocked but those that report its own faults. */
     int (*thread_start)(const struct os *os, pthread_t *thread, const char *thread_name, void *(*run)(void *),

@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -232,6 +234,28 @@ static int linux_faults_wake(const struct os *os, int faults, void *start, size_
     return result(ioctl(faults, UFFDIO_WAKE, &range));
 }
 
+static int linux_faults_wait(const struct os *os, int faults, int event)
+{
+    (void)os;
+    struct pollfd sources[] = {{.fd = faults, .events = POLLIN}, {.fd = event, .events = POLLIN}};
+    int status = result(poll(sources, 2, -1));
+    return status == -EINTR ? 0 : status;
+}
+
+static int linux_event_create(const struct os *os)
+{
+    (void)os;
+    int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return event < 0 ? -errno : event;
+}
+
+static int linux_event_set(const struct os *os, int event)
+{
+    (void)os;
+    uint64_t one = 1;
+    return write(event, &one, sizeof one) < 0 ? -errno : 0;
+}
+
 static int linux_faults_read(const struct os *os, int faults, uintptr_t *addresses, size_t maximum)
 {
     (void)os;
@@ -294,7 +318,11 @@ const struct os *os_linux(void)
         .faults_unregister = linux_faults_unregister,
         .faults_continue = linux_faults_continue,
         .faults_wake = linux_faults_wake,
+        .faults_wait = linux_faults_wait,
         .faults_read = linux_faults_read,
+        .event_create = linux_event_create,
+        .event_set = linux_event_set,
+        .event_close = linux_close,
         .thread_start = linux_thread_start,
     };
     return &table;

@@ -17,7 +17,7 @@ void page_states_init(struct page_states *states, const struct views *views, ato
 
 void page_states_flip(struct page_states *states)
 {
-    atomic_u32_store(&states->current, (atomic_u32_load(&states->current) + 1) % FLIP_NUMBERS);
+    atomic_u32_store_release(&states->current, (atomic_u32_load(&states->current) + 1) % FLIP_NUMBERS);
     atomic_u32_store_release(&states->active, 1);
 }
 
@@ -39,7 +39,7 @@ static uint8_t mapped(const struct page_states *states)
 bool page_claim(struct page_states *states, page_number page)
 {
     uint8_t before = atomic_u8_load(&states->bytes[page]);
-    return before >> 1 != atomic_u32_load(&states->current) &&
+    return before >> 1 != atomic_u32_load_acquire(&states->current) &&
            atomic_u8_cas_acquire(&states->bytes[page], before, building(states));
 }
 

@@ -15,8 +15,10 @@
  * every page stale is one increment, whatever the heap's size. Each flip is followed by a complete
  * compaction after which every byte is current, so seven bits of flip number are more than enough.
  *
- * Orderings: the claim acquires, so that the claimer sees what was before; mapped is stored with release
- * after the kernel has mapped the page, and read with acquire, so that who finds a page mapped can touch it.
+ * Orderings: the flip stores `current` with release, and a claim reads it with acquire, so that whoever claims a
+ * page sees the plan that it is to be built by, even if the stop did not include it (the fault server); mapped
+ * is stored with release after the kernel has mapped the page, and read with acquire, so that who finds a page
+ * mapped can touch it.
  * `current` and `active` change only while the world is stopped (start) or by the collector after all
  * pages are mapped (end).
  */
@@ -62,6 +64,11 @@ void page_wait(struct page_states *states, page_number page);
 /* The collector, when nothing is left to build: waits for pages that others still build and makes those
  * that are stale mapped. */
 void page_release_rest(struct page_states *states);
+
+static inline uint32_t page_states_flip_number(const struct page_states *states)
+{
+    return atomic_u32_load_acquire(&states->current);
+}
 
 static inline bool page_is_stale(const struct page_states *states, page_number page)
 {

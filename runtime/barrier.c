@@ -61,8 +61,10 @@ void shale_move_slots(shale_mutator *api, void *object, void *to, const void *fr
     bool backwards = target > source;
     for (size_t i = 0; i < count; i++) {
         size_t index = backwards ? count - 1 - i : i;
+        /* Whether these slots hold pointers or values is not said. Taken as values, no word is found wrong that
+         * is right as either. */
         if (api->barrier != 0)
-            shale_barrier_slow(api, object, &target[index], source[index], false);
+            shale_barrier_slow(api, object, &target[index], source[index], true);
         atomic_u64_store_release((atomic_u64 *)&target[index], source[index]);
     }
 }
