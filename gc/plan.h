@@ -107,9 +107,9 @@ static inline __attribute__((always_inline)) uint64_t plan_forward(const struct 
     size_t offset = address - plan->base;
     /* Selected rather than branched over: where references lead is not predictable. */
     bool inside = offset < plan->size;
-    granule_number granule = granule_of(inside ? offset : 0);
-    int64_t distance = (int32_t)plan_move(plan, granule);
-    return address + (uint64_t)(inside ? distance * (int64_t)GRANULE_SIZE : 0);
+    granule_number granule = plan_forward_granule(plan, granule_of(inside ? offset : 0));
+    uint64_t forwarded = plan->base + granule_start(granule) + (offset & (GRANULE_SIZE - 1));
+    return inside ? forwarded : address;
 }
 
 #endif
