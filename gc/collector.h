@@ -54,6 +54,9 @@ struct collector {
     struct collector_statistics statistics;
     uint32_t reserve;   /* free regions that mutators leave to evacuation */
     atomic_u32 trigger; /* free regions at which a mutator asks for a cycle */
+    /* Whether the last cycle left regions to mutators or freed some that others took at once; written before
+     * `completed`. */
+    atomic_u32 gained;
 
     pthread_mutex_t lock;
     pthread_cond_t changed;

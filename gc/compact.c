@@ -94,23 +94,21 @@ bool compact_next_region(struct compaction *compaction, struct builder *builder)
     return true;
 }
 
-/* The caller has claimed the page, so the plan is that of the current flip. */
-static void note_stray(struct compaction *compaction, page_number page, uint32_t flip)
+static void note_stray(struct compaction *compaction, page_number page)
 {
-    struct memory *memory = compaction->memory;
-    size_t offset = (size_t)page << memory->views.page_shift;
-    if (compaction->plan->roles[region_of(offset)] != ROLE_EVACUATED ||
-        flip != page_states_flip_number(&memory->pages))
+    const struct views *views = &compaction->memory->views;
+    size_t offset = (size_t)page << views->page_shift;
+    if (compaction->plan->roles[region_of(offset)] != ROLE_EVACUATED)
         return;
-    atomic_u64_store(&compaction->stray_address, (uint64_t)(uintptr_t)views_mutator(&memory->views, offset));
+    atomic_u64_store(&compaction->stray_address, (uint64_t)(uintptr_t)views_mutator(views, offset));
     atomic_u64_fetch_add(&compaction->strays, 1);
 }
 
-enum compact_answer compact_fault(struct compaction *compaction, page_number page, uint32_t flip)
+enum compact_answer compact_fault(struct compaction *compaction, page_number page)
 {
     struct memory *memory = compaction->memory;
     if (page_claim(&memory->pages, page)) {
-        note_stray(compaction, page, flip);
+        note_stray(compaction, page);
         atomic_u32_store(&compaction->wanted, page + 1);
         page_build(compaction->plan, page);
         publish(compaction, page, 1);

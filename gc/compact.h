@@ -50,9 +50,8 @@ bool compact_next_region(struct compaction *compaction, struct builder *builder)
 enum compact_answer { COMPACT_BUILT, COMPACT_WOKEN, COMPACT_BEING_BUILT };
 
 /* Answers a fault on a page: builds and publishes it, or wakes the thread if it is mapped already.
- * COMPACT_BEING_BUILT: another thread has it and will publish it. `flip` is the flip number at a time when the
- * thread that faulted was certainly waiting. (signal) */
-enum compact_answer compact_fault(struct compaction *compaction, page_number page, uint32_t flip);
+ * COMPACT_BEING_BUILT: another thread has it and will publish it. (signal) */
+enum compact_answer compact_fault(struct compaction *compaction, page_number page);
 
 /* The collector, when no region is left: builds what other workers have not come to yet and waits for what they
  * are building. Afterwards no page is stale. */

@@ -57,6 +57,7 @@ static void plan(struct collector *collector, enum plan_scope scope)
 {
     plan_make(&collector->plan, scope, collector->options.evacuate_percent);
     dead_announce(collector->memory);
+    moved_announce(&collector->plan);
     if (collector->options.verify != 0) {
         const char *wrong = plan_check(&collector->plan);
         if (wrong != NULL)
@@ -104,6 +105,7 @@ void cycle_run(struct collector *collector, uint64_t number, enum plan_scope sco
     uint64_t moved = collector->plan.bytes;
     uint32_t evacuated = collector->plan.evacuated_count;
     uint32_t freed = collector->plan.freed_count;
+    bool gained = freed + evacuated > collector->plan.destination_count;
     if (evacuated == 0) {
         stop_recording(collector);
         plan_clear(&collector->plan);
@@ -115,6 +117,8 @@ void cycle_run(struct collector *collector, uint64_t number, enum plan_scope sco
     }
     if (collector->options.verify != 0)
         verify_end(collector);
+    gained = gained || region_free_count(&collector->memory->regions) > collector->reserve;
+    atomic_u32_store(&collector->gained, gained);
     cycle_pace(collector);
     reclaim_memory(collector);
     collector_log(collector, SHALE_LOG_INFO,

@@ -21,6 +21,19 @@ static void announce_gaps(const struct memory *memory, region_number region)
     }
 }
 
+void moved_announce(const struct plan *plan)
+{
+    const struct memory *memory = plan->memory;
+    if (!memory->announce)
+        return;
+    for (region_number i = 0; i < plan->destination_count; i++) {
+        /* Objects lie back to back there. */
+        size_t start = region_start(plan->destinations[i]) + HEADER_SIZE;
+        size_t end = region_start(plan->destinations[i]) + memory->regions.regions[plan->destinations[i]].top;
+        announce_object(views_mutator(&memory->views, start), end - start);
+    }
+}
+
 void dead_announce(const struct memory *memory)
 {
     if (!memory->announce)

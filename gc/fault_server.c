@@ -1,8 +1,10 @@
 #include "gc/fault_server.h"
 
+#include <sched.h>
+
 enum { EVENTS_AT_ONCE = 16 };
 
-static void answer(struct fault_server *server, uintptr_t address, uint32_t flip)
+static void answer(struct fault_server *server, uintptr_t address)
 {
     const struct memory *memory = server->compaction->memory;
     size_t offset = views_offset(&memory->views, address);
@@ -10,7 +12,7 @@ static void answer(struct fault_server *server, uintptr_t address, uint32_t flip
         return;
     struct builder *builder = &server->builder;
     atomic_u64_store(&builder->faults, atomic_u64_load(&builder->faults) + 1);
-    if (compact_fault(server->compaction, memory_page(memory, offset), flip) == COMPACT_BUILT)
+    if (compact_fault(server->compaction, memory_page(memory, offset)) == COMPACT_BUILT)
         atomic_u64_store(&builder->pages, atomic_u64_load(&builder->pages) + 1);
 }
 
@@ -21,14 +23,14 @@ static void *fault_server_main(void *argument)
     while (atomic_u32_load(&server->quitting) == 0) {
         uintptr_t addresses[EVENTS_AT_ONCE];
         int status = os->faults_wait(os, server->faults, server->quit);
-        /* A fault that can still be read is one that a thread still waits for; see compact_fault. */
-        uint32_t flip = page_states_flip_number(&server->compaction->memory->pages);
+        atomic_u32_store_full(&server->answering, 1);
         if (status == 0)
             status = os->faults_read(os, server->faults, addresses, EVENTS_AT_ONCE);
         if (status < 0)
             atomic_u32_store(&server->failure, (uint32_t)-status);
         for (int i = 0; i < status; i++)
-            answer(server, addresses[i], flip);
+            answer(server, addresses[i]);
+        atomic_u32_store_release(&server->answering, 0);
     }
     return NULL;
 }
@@ -44,6 +46,12 @@ int fault_server_start(struct fault_server *server, const struct os *os, struct 
     if (status != 0)
         os->event_close(os, server->quit);
     return status;
+}
+
+void fault_server_settle(struct fault_server *server)
+{
+    while (atomic_u32_load_acquire(&server->answering) != 0)
+        sched_yield();
 }
 
 void fault_server_stop(struct fault_server *server)

@@ -9,9 +9,12 @@
  * mutator's core goes idle, and waking an idle core costs more than the mutator and a server that was asleep
  * taking turns on one (docs/design/pages.md has the figures).
  *
- * It needs no signal that a compaction begins or ends. Outside of one there are no faults. An event that it
- * comes to late finds its page mapped, or stale again after another flip; either way it is answered as of now,
- * and the plan is looked at only with a page claimed, for which the end of a compaction waits.
+ * It need not be told that a compaction begins, since there are no faults outside of one. When one ends it must
+ * have finished what it is doing, which fault_server_settle waits for. Otherwise: the server takes an event for
+ * page P and finds P mapped; before it goes on to answer that with CONTINUE, the mutator is woken by somebody
+ * else, the compaction ends, and the next flip empties the mutator view and registers it; now the CONTINUE maps P
+ * with its old contents. `answering` is set before events are read; an event can only be read while its thread
+ * waits; and when fault_server_settle looks, everyone has been woken and nobody can fault again.
  *
  * Why no wake-up is lost. A mutator M that faults puts itself on the kernel's wait queue, looks at its page
  * table entry once more and sleeps only if there is none. A builder B maps the page and then wakes the
@@ -19,7 +22,7 @@
  * Hence the server may drop an event for a page that somebody else is building, and must wake (not only map)
  * when it finds a page mapped; page_state.c does so whenever the kernel says that the page has an entry.
  *
- * Who writes what: `builder`'s counters and `failure` the server; the rest is set at the start.
+ * Who writes what: `answering`, `builder`'s counters and `failure` the server; the rest is set at the start.
  */
 #ifndef SHALE_GC_FAULT_SERVER_H
 #define SHALE_GC_FAULT_SERVER_H
@@ -33,6 +36,7 @@ struct fault_server {
     int faults;
     int quit; /* event */
     atomic_u32 quitting;
+    atomic_u32 answering; /* not 0: events may have been read that are not answered yet */
     struct builder builder;
     atomic_u32 failure; /* errno of a wait or read that failed; 0 */
     pthread_t thread;
@@ -41,6 +45,9 @@ struct fault_server {
 /* Starts the thread. Returns 0 or a negative errno value. */
 int fault_server_start(struct fault_server *server, const struct os *os, struct compaction *compaction,
                        int faults);
+/* The mutator view was unregistered, and everyone woken: returns when the server has no event in hand. */
+void fault_server_settle(struct fault_server *server);
+
 /* No mutator is attached. */
 void fault_server_stop(struct fault_server *server);
 

@@ -1,6 +1,5 @@
 #include "gc/page_build.h"
 
-#include "heap/announce.h"
 #include "heap/live_bits.h"
 #include "heap/object.h"
 
@@ -134,8 +133,6 @@ static inline __attribute__((always_inline)) void copy_into(const struct plan *p
     if (end > window.end)
         end = window.end;
     copy_words(views_alias(views, start), views_alias(views, start - to + from), end - start);
-    if (plan->memory->announce)
-        announce_object(views_mutator(views, start), end - start);
 }
 
 /* Builds from the group of one chunk, whose first object starts at granule `first` of it. Returns false when

@@ -25,8 +25,11 @@ static void end_faults(struct collector *collector)
     const struct views *views = &collector->memory->views;
     const struct os *os = views->os;
     int status = os->faults_unregister(os, collector->options.faults, views->mutator, views->size);
-    if (collector->options.compaction == SHALE_COMPACTION_FAULT_THREAD && status == 0)
-        status = os->faults_wake(os, collector->options.faults, views->mutator, views->size);
+    if (collector->options.compaction == SHALE_COMPACTION_FAULT_THREAD) {
+        if (status == 0)
+            status = os->faults_wake(os, collector->options.faults, views->mutator, views->size);
+        fault_server_settle(&collector->server);
+    }
     if (status != 0)
         collector_log(collector, SHALE_LOG_WARNING, "unregistering the mutator view failed: %s",
                       strerror(-status));

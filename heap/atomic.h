@@ -75,6 +75,12 @@ static inline void atomic_u32_store_release(atomic_u32 *a, uint32_t value)
     AO_int_store_release(&a->word, value);
 }
 
+/* Ordered with everything before and after it. */
+static inline void atomic_u32_store_full(atomic_u32 *a, uint32_t value)
+{
+    AO_int_store_full(&a->word, value);
+}
+
 static inline uint32_t atomic_u32_fetch_add(atomic_u32 *a, uint32_t value)
 {
     return AO_int_fetch_and_add(&a->word, value);

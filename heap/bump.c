@@ -70,8 +70,10 @@ static void prepare(struct memory *memory, size_t start, size_t end, bool dirty)
 {
     struct views *views = &memory->views;
     if (!page_states_active(&memory->pages)) {
+        /* There are no objects yet, which a checking tool knows of the mutator view. */
         if (dirty)
-            memset(views_mutator(views, start), 0, end - start);
+            memset(memory->announce ? views_alias(views, start) : views_mutator(views, start), 0,
+                   end - start);
         return;
     }
     /* Publish runs of pages that were stale. One that is mapped was prepared since the flip, or compaction

@@ -2,7 +2,7 @@
  * The page-state and fault protocol: heap/page_state.c, gc/compact.c, gc/fault_server.c, gc/reclaim.c and as
  * much of the kernel's userfaultfd as they rely on.
  *
- * One compaction of a page that holds something, which both mutators touch, and a page that holds nothing until
+ * Two compactions of a page that holds something, which both mutators touch, and a page that holds nothing until
  * mutator 1 prepares it for allocation (bump.c), with the collector and the fault server. Checked: a mutator
  * never sees a page with old contents [view], a page is built once [claim], and everything ends: no mutator
  * sleeps for ever. (Spin reports a process that is not at its end as an invalid end state.)
@@ -11,31 +11,34 @@
  * expects each of them to fail:
  *   NO_SECOND_PASS  compact_end does not go over the regions again before the rest is declared mapped
  *   NO_FINAL_WAKE   end_faults does not wake after unregistering
+ *   NO_SETTLE       the next flip does not wait for a fault server that still has an event in hand
  *   NO_CLAIM        looking at the state and changing it are two steps
  */
 
 #define PAGES 2
 #define MUTATORS 2
+#define STEPS 2  /* of each mutator */
 #define FULL 0  /* the page that holds something */
 #define FRESH 1 /* the page that holds nothing */
 
 mtype = { stale, building, mapped };
 
-mtype state[PAGES] = stale;      /* page_state.c's bytes */
-bool new_contents[PAGES] = false; /* what the file holds */
+mtype state[PAGES] = mapped;     /* page_state.c's bytes */
+bool new_contents[PAGES] = true; /* what the file holds is up to date */
 byte builds[PAGES] = 0;
 
 /* The kernel's side. */
 bool entry[PAGES] = false;     /* page table entries of the mutator view */
-bool registered = true;
+bool registered = false;
 byte readers = 0;              /* faults that hold the mapping's own lock */
 bool queued[MUTATORS] = false; /* on the wait queue */
 byte queued_page[MUTATORS];
 bool event[MUTATORS] = false;  /* not read by the server yet */
 
-bool serving = true;
-byte cursor = 0; /* compaction.next_region; a region is a page here */
-byte finished = 0;
+bool answering = false; /* fault_server.answering */
+bool quitting = false;
+bool stopping = false; /* safepoint.stopping */
+byte running = 0;      /* mutators in the middle of something */
 
 /* UFFDIO_WAKE and the waking half of UFFDIO_CONTINUE: one thread after the other. */
 inline wake(page)
@@ -132,15 +135,18 @@ inline allocate(me)
 
 proctype Mutator(byte me)
 {
-    if
-    :: me == 1 ->
+    byte steps = 0;
+    do
+    :: steps < STEPS ->
+        atomic { !stopping -> running++ }; /* between two safepoints */
         if
-        :: allocate(me); touch(me, FULL)
-        :: touch(me, FULL); allocate(me)
-        fi
-    :: else -> touch(me, FULL)
-    fi;
-    finished++
+        :: me == 1 -> allocate(me)
+        :: touch(me, FULL)
+        fi;
+        running--;
+        steps++
+    :: else -> break
+    od
 }
 
 /* fault_server.c: serve() */
@@ -166,48 +172,30 @@ inline serve()
     reader = 0
 }
 
-proctype Server()
+active proctype Server()
 {
     byte fault_page;
-    byte region;
     bool server_won;
     do
-    :: serving ->
+    :: !quitting ->
+        answering = true;
         serve();
-        atomic { region = cursor; if :: cursor < PAGES -> cursor++ :: else fi };
-        if
-        :: region == FULL -> /* page_has_contents */
-            claim(region, server_won);
-            if
-            :: server_won -> build_and_publish(region)
-            :: else
-            fi
-        :: else
-        fi
-    :: else -> break
-    od;
-    finished++
+        answering = false
+    :: quitting -> break
+    od
 }
 
-proctype Collector()
+inline compact()
 {
-    byte region;
-    byte page;
-    bool won;
-    /* cycle.c: compact() */
-    do
-    :: atomic { region = cursor; if :: cursor < PAGES -> cursor++ :: else fi };
+    /* cycle.c: compact(). The worker takes the page, or has been past it when somebody else still has it. */
+    if
+    :: claim(FULL, won);
         if
-        :: region == FULL -> /* page_has_contents */
-            claim(region, won);
-            if
-            :: won -> build_and_publish(region)
-            :: else
-            fi
-        :: region == FRESH -> skip
-        :: else -> break
+        :: won -> build_and_publish(FULL)
+        :: else
         fi
-    od;
+    :: skip
+    fi;
 #ifndef NO_SECOND_PASS
     /* compact_end */
     claim(FULL, won);
@@ -226,22 +214,51 @@ proctype Collector()
         fi; /* blocks while somebody builds it */
         page++
     :: else -> break
-    od;
-    /* reclaim.c: end_faults. The kernel wakes first, then waits for faults that saw the registration. */
-    wake(PAGES);
-    atomic { readers == 0 -> registered = false };
+    od
+}
+
+active proctype Collector()
+{
+    byte page;
+    bool won;
+    byte flips = 0;
+    do
+    :: flips < 2 ->
+        /* flip.c */
+        stopping = true;
+        running == 0;
+        d_step {
+            new_contents[FULL] = false;
+            builds[FULL] = 0;
+            builds[FRESH] = 0;
+            entry[FULL] = false; /* move_entries */
+            entry[FRESH] = false
+        };
+        registered = true;
+        d_step {
+            state[FULL] = stale; /* page_states_flip */
+            state[FRESH] = stale
+        };
+        stopping = false;
+        compact();
+        /* reclaim.c: end_faults. The kernel wakes first, then waits for faults that saw the registration. */
+        wake(PAGES);
+        atomic { readers == 0 -> registered = false };
 #ifndef NO_FINAL_WAKE
-    wake(PAGES);
+        wake(PAGES);
 #endif
-    serving = false;
-    finished++
+#ifndef NO_SETTLE
+        !answering; /* fault_server_settle */
+#endif
+        flips++
+    :: else -> break
+    od;
+    quitting = true
 }
 
 init
 {
     atomic {
-        run Collector();
-        run Server();
         run Mutator(0);
         run Mutator(1)
     }
