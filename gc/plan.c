@@ -18,14 +18,14 @@ static int map_table(struct plan *plan, int index, size_t size, void *place)
 int plan_create(struct plan *plan, struct memory *memory)
 {
     size_t size = memory->views.size;
-    *plan =
-        (struct plan){.memory = memory, .base = (uintptr_t)views_mutator(&memory->views, 0), .size = size};
+    *plan = (struct plan){.memory = memory,
+                          .forwarding = {.base = (uintptr_t)views_mutator(&memory->views, 0), .size = size}};
     size_t regions = size >> REGION_SHIFT;
     size_t chunks = size >> CHUNK_SHIFT;
     size_t pages = size >> memory->views.page_shift;
     int status = map_table(plan, 0, regions, &plan->roles);
     if (status == 0)
-        status = map_table(plan, 1, chunks * sizeof *plan->chunks, &plan->chunks);
+        status = map_table(plan, 1, chunks * sizeof *plan->forwarding.chunks, &plan->forwarding.chunks);
     if (status == 0)
         status = map_table(plan, 2, pages * sizeof *plan->page_source, &plan->page_source);
     if (status == 0)
@@ -204,7 +204,8 @@ static void place_group(struct placement *placement, chunk_number chunk, size_t 
         close_destination(placement);
         open_destination(placement, placement->destination + 1);
     }
-    plan->chunks[chunk].shift = granule_of(placement->next) - spill - (chunk << 6);
+    plan->forwarding.chunks[chunk].shift =
+        placement->next - granule_start(spill) - ((size_t)chunk << CHUNK_SHIFT);
     size_t last_byte = placement->next - HEADER_SIZE + bytes - 1;
     size_t last_page = memory_page(plan->memory, last_byte);
     while (placement->pages_sourced <= last_page)
@@ -216,7 +217,7 @@ static void place_group(struct placement *placement, chunk_number chunk, size_t 
 /* The granules [from, from + count) are live. */
 static void close_gaps(struct plan *plan, granule_number from, size_t count)
 {
-    struct chunk_move *chunk = &plan->chunks[from >> 6];
+    struct chunk_move *chunk = &plan->forwarding.chunks[from >> 6];
     size_t first = from & 63;
     while (count != 0) {
         size_t here = 64 - first < count ? 64 - first : count;
@@ -229,7 +230,7 @@ static void close_gaps(struct plan *plan, granule_number from, size_t count)
 
 static void open_gaps(struct plan *plan, region_number region)
 {
-    struct chunk_move *chunks = &plan->chunks[(size_t)region * REGION_CHUNKS];
+    struct chunk_move *chunks = &plan->forwarding.chunks[(size_t)region * REGION_CHUNKS];
     for (size_t i = 0; i < REGION_CHUNKS; i++)
         chunks[i] = (struct chunk_move){.gaps = ~UINT64_C(0)};
 }
@@ -289,7 +290,8 @@ void plan_clear(struct plan *plan)
     for (region_number i = 0; i < plan->evacuated_count; i++) {
         region_number region = plan->evacuated[i];
         plan->roles[region] = ROLE_STAY;
-        memset(plan->chunks + (size_t)region * REGION_CHUNKS, 0, REGION_CHUNKS * sizeof *plan->chunks);
+        memset(plan->forwarding.chunks + (size_t)region * REGION_CHUNKS, 0,
+               REGION_CHUNKS * sizeof *plan->forwarding.chunks);
     }
     for (region_number i = 0; i < plan->destination_count; i++)
         plan->roles[plan->destinations[i]] = ROLE_STAY;

@@ -40,15 +40,21 @@ enum plan_role {
 
 struct chunk_move {
     uint64_t gaps;  /* a bit for each granule that holds nothing live */
-    uint32_t shift; /* granules, modulo 2^32 */
+    uint64_t shift; /* bytes, modulo 2^64 */
+};
+
+/* All that forwarding needs, small enough for a loop that stores references to keep a copy in registers: the
+ * compiler could not know that those stores leave the plan alone. */
+struct forwarding {
+    uintptr_t base; /* of the mutator view */
+    size_t size;
+    struct chunk_move *chunks; /* per chunk; zeros outside the evacuation set */
 };
 
 struct plan {
     struct memory *memory;
-    uintptr_t base; /* of the mutator view */
-    size_t size;
+    struct forwarding forwarding;
     uint8_t *roles;             /* per region: enum plan_role */
-    struct chunk_move *chunks;  /* per chunk; zeros outside the evacuation set */
     chunk_number *page_source;  /* per destination page: the first chunk whose group touches it */
     region_number *next_source; /* per evacuated region: the next one in destination order */
 
@@ -85,31 +91,31 @@ void plan_clear(struct plan *plan);
 /* A check of the whole plan against its definition, for verification and tests; NULL or what is wrong. */
 const char *plan_check(const struct plan *plan);
 
-/* By how many granules the object at `granule` moves, modulo 2^32. */
-static inline __attribute__((always_inline)) uint32_t plan_move(const struct plan *plan,
-                                                                granule_number granule)
+/* The new address of the object at `address`: itself, unless it lies in the evacuation set. Any multiple of 16
+ * may be asked for; only addresses of live objects have a meaningful answer there. (signal) */
+static inline __attribute__((always_inline)) uint64_t forward(const struct forwarding *forwarding,
+                                                              uint64_t address)
 {
-    const struct chunk_move *chunk = &plan->chunks[granule >> 6];
-    uint64_t below = (UINT64_C(1) << (granule & 63)) - 1;
-    return chunk->shift + (uint32_t)__builtin_popcountll(~chunk->gaps & below) - (granule & 63);
-}
-
-static inline __attribute__((always_inline)) granule_number plan_forward_granule(const struct plan *plan,
-                                                                                 granule_number granule)
-{
-    return granule + plan_move(plan, granule);
-}
-
-/* The new address of the object at `address`: itself, unless it lies in the evacuation set. Any word may be
- * asked for; only addresses of live objects have a meaningful answer there. (signal) */
-static inline __attribute__((always_inline)) uint64_t plan_forward(const struct plan *plan, uint64_t address)
-{
-    size_t offset = address - plan->base;
+    size_t offset = address - forwarding->base;
     /* Selected rather than branched over: where references lead is not predictable. */
-    bool inside = offset < plan->size;
-    granule_number granule = plan_forward_granule(plan, granule_of(inside ? offset : 0));
-    uint64_t forwarded = plan->base + granule_start(granule) + (offset & (GRANULE_SIZE - 1));
+    bool inside = offset < forwarding->size;
+    const struct chunk_move *chunk = &forwarding->chunks[inside ? offset >> CHUNK_SHIFT : 0];
+    uint64_t below = (UINT64_C(1) << (offset >> GRANULE_SHIFT & 63)) - 1;
+    uint64_t preceding = (uint64_t)__builtin_popcountll(~chunk->gaps & below);
+    uint64_t forwarded = (address & ~(CHUNK_SIZE - 1)) + chunk->shift + (preceding << GRANULE_SHIFT);
     return inside ? forwarded : address;
+}
+
+/* The same for the object at an offset. */
+static inline __attribute__((always_inline)) size_t forward_offset(const struct forwarding *forwarding,
+                                                                   size_t offset)
+{
+    return forward(forwarding, forwarding->base + offset) - forwarding->base;
+}
+
+static inline uint64_t plan_forward(const struct plan *plan, uint64_t address)
+{
+    return forward(&plan->forwarding, address);
 }
 
 #endif

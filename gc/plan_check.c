@@ -17,13 +17,13 @@ static const char *check_object(const struct plan *plan, struct progress *progre
     size_t size = memory_object_size(memory, granule_start(granule));
     for (size_t i = 0; i < size >> GRANULE_SHIFT; i++) {
         granule_number part = granule + (granule_number)i;
-        if ((plan->chunks[part >> 6].gaps >> (part & 63) & 1) != 0)
+        if ((plan->forwarding.chunks[part >> 6].gaps >> (part & 63) & 1) != 0)
             return "a granule of an object that moves is taken for a gap";
     }
-    uint64_t forwarded = plan_forward(plan, plan->base + granule_start(granule));
-    size_t start = forwarded - plan->base - HEADER_SIZE;
+    uint64_t forwarded = plan_forward(plan, plan->forwarding.base + granule_start(granule));
+    size_t start = forwarded - plan->forwarding.base - HEADER_SIZE;
     region_number region = region_of(start);
-    if (forwarded - plan->base >= plan->size || plan->roles[region] != ROLE_DESTINATION)
+    if (forwarded - plan->forwarding.base >= plan->forwarding.size || plan->roles[region] != ROLE_DESTINATION)
         return "an object goes to a region that is no destination";
     if (start + size > region_start(region) + memory->regions.regions[region].top)
         return "an object goes beyond what its destination region uses";
@@ -52,7 +52,7 @@ static const char *check_page_sources(const struct plan *plan)
                 bits_next(memory->live_bits, (granule_number)chunk << 6, ((granule_number)chunk << 6) + 64);
             if (first == ((granule_number)chunk << 6) + 64)
                 return "a destination page's source is a chunk in which no object starts";
-            size_t to = granule_start(plan_forward_granule(plan, first));
+            size_t to = forward_offset(&plan->forwarding, granule_start(first));
             if (region_of(to) != plan->destinations[i] || (to - HEADER_SIZE > page && page != start))
                 return "a destination page's source begins after the page";
         }

@@ -60,25 +60,12 @@ static inline __attribute__((always_inline)) void object_visit_dense(char *objec
         visit(context, (uint64_t *)(object + start), (end - start) / sizeof(uint64_t), value);
 }
 
-/* `object` is where slots are to be visited, in whatever copy; `readable` where a custom visitor may read. */
-static inline __attribute__((always_inline)) void object_visit_slots(const struct type *type, uint64_t header,
-                                                                     char *object, char *readable,
-                                                                     size_t from, size_t to,
-                                                                     slots_visitor visit, void *context)
+/* Objects whose type lists its slots. `object` is where they are to be visited, in whatever copy. */
+static inline __attribute__((always_inline)) void object_visit_listed(const struct type *type,
+                                                                      uint64_t header, char *object,
+                                                                      size_t from, size_t to,
+                                                                      slots_visitor visit, void *context)
 {
-    if (type->shape == SHAPE_POINTER_FREE)
-        return;
-    if (type->shape == SHAPE_CUSTOM) {
-        struct shale_visitor visitor = {
-            .visit = visit,
-            .context = context,
-            .window_start = (uintptr_t)readable + from,
-            .window_end = to == SIZE_MAX ? UINTPTR_MAX : (uintptr_t)readable + to,
-            .shift = (ptrdiff_t)((uintptr_t)object - (uintptr_t)readable),
-        };
-        type->visit(readable, header_length(header), &visitor);
-        return;
-    }
     object_visit_list(&type->pointers, object, 0, false, from, to, visit, context);
     object_visit_list(&type->values, object, 0, true, from, to, visit, context);
     if (type->shape == SHAPE_SLOTS)
@@ -98,6 +85,34 @@ static inline __attribute__((always_inline)) void object_visit_slots(const struc
                           context);
         object_visit_list(&type->element_values, object + element, element, true, from, to, visit, context);
     }
+}
+
+/* Objects whose type has a visitor, which may read the copy at `readable`. */
+static inline void object_visit_custom(const struct type *type, uint64_t header, char *object, char *readable,
+                                       size_t from, size_t to, slots_visitor visit, void *context)
+{
+    struct shale_visitor visitor = {
+        .visit = visit,
+        .context = context,
+        .window_start = (uintptr_t)readable + from,
+        .window_end = to == SIZE_MAX ? UINTPTR_MAX : (uintptr_t)readable + to,
+        .shift = (ptrdiff_t)((uintptr_t)object - (uintptr_t)readable),
+    };
+    type->visit(readable, header_length(header), &visitor);
+}
+
+/* Any object. */
+static inline __attribute__((always_inline)) void object_visit_slots(const struct type *type, uint64_t header,
+                                                                     char *object, char *readable,
+                                                                     size_t from, size_t to,
+                                                                     slots_visitor visit, void *context)
+{
+    if (type->shape == SHAPE_POINTER_FREE)
+        return;
+    if (type->shape == SHAPE_CUSTOM)
+        object_visit_custom(type, header, object, readable, from, to, visit, context);
+    else
+        object_visit_listed(type, header, object, from, to, visit, context);
 }
 
 /* The words of kind value: where their address is. Immutable per heap. */

@@ -133,13 +133,9 @@ static bool eight_are(const struct page_states *states, page_number first, uint6
 void page_release_rest(struct page_states *states)
 {
     uint8_t value = mapped(states);
-    uint64_t all = UINT64_C(0x0101010101010101) * value;
     for (page_number page = 0; page < states->count;) {
-        /* Most are mapped: look at eight at a time. The heap is a multiple of 2 MiB. */
-        if (page % 8 == 0 && eight_are(states, page, all)) {
-            page += 8;
-            continue;
-        }
+        /* Acquire, of each page by itself: whoever built it has finished reading the plan and the evacuated
+         * regions, which may now be given up. */
         uint8_t before = atomic_u8_load_acquire(&states->bytes[page]);
         if (before == value)
             page++;

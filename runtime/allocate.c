@@ -23,7 +23,8 @@ static void stress(struct mutator *mutator)
     mutator_end_wait(mutator);
 }
 
-static void stall(struct mutator *mutator, unsigned attempt)
+/* Waits for a cycle. Returns whether it gained anything, for whomever. */
+static bool stall(struct mutator *mutator, unsigned attempt)
 {
     struct collector *collector = &mutator->heap->collector;
     /* First the cycle that is running, which may be about to free something. */
@@ -34,6 +35,7 @@ static void stall(struct mutator *mutator, unsigned attempt)
     mutator_begin_wait(mutator);
     collector_wait_completed(collector, number);
     mutator_end_wait(mutator);
+    return atomic_u32_load(&collector->gained) != 0;
 }
 
 static bool ask_embedder(struct mutator *mutator, size_t bytes)
@@ -48,7 +50,7 @@ static void *obtain(struct mutator *mutator, size_t size, uint64_t header)
 {
     shale_heap *heap = mutator->heap;
     region_number before = mutator->bump.region;
-    for (unsigned attempt = 0;; attempt++) {
+    for (unsigned attempt = 0;;) {
         uintptr_t address =
             bump_allocate(&mutator->bump, &heap->memory, size, header, heap->collector.reserve);
         if (address != 0) {
@@ -57,8 +59,9 @@ static void *obtain(struct mutator *mutator, size_t size, uint64_t header)
                 collector_suggest(&heap->collector);
             return (void *)address;
         }
+        /* When others took what a cycle gained, the heap is not full: try again, as they make progress. */
         if (attempt < STALLS_MAX)
-            stall(mutator, attempt);
+            attempt = stall(mutator, attempt) ? 0 : attempt + 1;
         else if (ask_embedder(mutator, size))
             attempt = 0;
         else

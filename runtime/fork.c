@@ -89,7 +89,11 @@ static void in_child(void)
     memset(&action, 0, sizeof action);
     action.sa_sigaction = explain;
     action.sa_flags = SA_SIGINFO | SA_ONSTACK;
-    sigaction(SIGSEGV, &action, &former_segv);
+    /* In a child's child ours is there already; it must not become its own predecessor. */
+    struct sigaction now;
+    if (sigaction(SIGSEGV, NULL, &now) == 0 &&
+        ((now.sa_flags & SA_SIGINFO) == 0 || now.sa_sigaction != explain))
+        sigaction(SIGSEGV, &action, &former_segv);
 }
 
 static void watch(void)

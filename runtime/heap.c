@@ -208,12 +208,10 @@ static void destroy_parts(shale_heap *heap)
 
 static void log_creation(const shale_heap *heap)
 {
-    static const char *const names[] = {"faults answered by a thread", "faults answered in place by SIGBUS",
-                                        "compaction inside the pause"};
     enum shale_compaction compaction = heap->collector.options.compaction;
+    bool in_pause = compaction == SHALE_COMPACTION_IN_PAUSE;
     log_line(&heap->log, SHALE_LOG_INFO, "heap of %zu MiB, %s%s%s", heap->memory.views.size >> 20,
-             names[compaction], compaction == SHALE_COMPACTION_IN_PAUSE ? "" : ", by ",
-             compaction == SHALE_COMPACTION_IN_PAUSE ? "" : heap->fault_source);
+             shale_compaction_name(compaction), in_pause ? "" : ", by ", in_pause ? "" : heap->fault_source);
 }
 
 shale_heap *heap_create(const struct os *os, const shale_options *options, bool log_asked, shale_error *error)

@@ -163,10 +163,14 @@ static bool parse(const struct option *option, const char *text, uint64_t *value
 static void describe_range(const struct option *option, char *text, size_t size)
 {
     size_t used = 0;
-    if (option->unit != UNIT_CHOICE) {
-        snprintf(text, size, "a number from %llu to %llu%s", (unsigned long long)option->minimum,
-                 (unsigned long long)option->maximum,
-                 option->unit == UNIT_BYTES ? ", or with K, M or G" : "");
+    if (option->unit == UNIT_BYTES) {
+        snprintf(text, size, "a size from %lluM to %lluG, in bytes or with K, M or G",
+                 (unsigned long long)(option->minimum >> 20), (unsigned long long)(option->maximum >> 30));
+        return;
+    }
+    if (option->unit == UNIT_NUMBER) {
+        snprintf(text, size, "a number from %llu to %llu", (unsigned long long)option->minimum,
+                 (unsigned long long)option->maximum);
         return;
     }
     for (uint64_t i = 0; i <= option->maximum && used < size; i++)

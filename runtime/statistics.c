@@ -1,5 +1,18 @@
 #include "runtime/heap.h"
 
+const char *shale_compaction_name(shale_compaction compaction)
+{
+    switch (compaction) {
+    case SHALE_COMPACTION_FAULT_THREAD:
+        return "faults answered by a thread";
+    case SHALE_COMPACTION_FAULT_SIGNAL:
+        return "faults answered in place by SIGBUS";
+    case SHALE_COMPACTION_IN_PAUSE:
+        return "compaction inside the pause";
+    }
+    return "unknown";
+}
+
 shale_status shale_heap_statistics(shale_heap *heap, shale_statistics *statistics)
 {
     shale_status status = heap_check(heap, "shale_heap_statistics", NULL);

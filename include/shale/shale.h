@@ -12,6 +12,10 @@
  *  - Reads are plain C. Writes of references into objects must go through shale_store or
  *    shale_store_value, except the first writes into an object just allocated, before the next call that
  *    may collect.
+ *  - A lock of the program's that is held across a call that may collect must be waited for in a native
+ *    section, or by trying it and polling in between: a thread that waits for it without being stoppable would
+ *    keep the collector waiting, and the collector the lock's holder. Leaving a native section with the lock
+ *    in hand is fine.
  *  - Do not hand the address of heap memory to a system call. While the heap is being compacted a page may
  *    not be there yet: the call may fail with EFAULT. Copy through a buffer outside the heap.
  *  - In fault mode "signal", SIGBUS belongs to Shale for addresses inside its heaps (other addresses are
@@ -175,7 +179,7 @@ typedef struct shale_options {
     unsigned evacuate; /* "evacuate": regions at most this percentage live are evacuated */
     int log_level;     /* "log": the most detailed shale_log_level that is passed to `log` */
     bool ignore_environment;
-    shale_log_function log; /* NULL: nothing is ever printed, but see SHALE_LOG in the environment */
+    shale_log_function log; /* NULL: nothing is printed, unless SHALE_LOG in the environment asks for it */
     void *log_context;
     shale_out_of_memory_function out_of_memory; /* NULL: allocation returns NULL */
     void *out_of_memory_context;
@@ -235,6 +239,9 @@ typedef enum shale_compaction {
     SHALE_COMPACTION_IN_PAUSE          /* no userfaultfd: pages are built inside the pause */
 } shale_compaction;
 
+/* Names it in a few words, such as "faults answered by a thread". Any thread. Static storage. */
+SHALE_API const char *shale_compaction_name(shale_compaction compaction);
+
 /* A distribution of durations, in nanoseconds. Percentiles are upper bounds of logarithmic classes that
  * are at most 7 % wide. */
 typedef struct shale_durations {
@@ -253,8 +260,8 @@ typedef struct shale_statistics {
     uint64_t bytes_marked;        /* summed over cycles */
     uint64_t objects_moved;       /* summed over cycles */
     uint64_t bytes_moved;         /* summed over cycles */
-    uint64_t pages_by_workers;    /* pages built by the collector thread */
-    uint64_t pages_by_server;     /* pages built by the fault server, on faults and in between */
+    uint64_t pages_by_workers;    /* pages built in the background */
+    uint64_t pages_by_server;     /* pages built by the fault server */
     uint64_t pages_by_mutators;   /* pages built in signal handlers */
     uint64_t pages_in_pause;      /* pages built inside a pause: no concurrent compaction */
     uint64_t faults;              /* faults of mutators on stale pages */
@@ -269,7 +276,7 @@ typedef struct shale_statistics {
     shale_durations time_to_stop; /* from asking for a stop until the last thread stopped */
 } shale_statistics;
 
-/* Takes a snapshot of the heap's statistics. Any thread. */
+/* Takes a snapshot of the heap's statistics. Any thread; neither waits for a stop nor for a cycle. */
 SHALE_API shale_status shale_heap_statistics(shale_heap *heap, shale_statistics *statistics);
 
 /* ------------------------------------------------------------------------------------------------ */

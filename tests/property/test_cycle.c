@@ -1,0 +1,418 @@
+/*
+ * Whole cycles in a fake world: mark, plan, flip, compact and reclaim over a random graph, on one thread, with
+ * a simulated kernel. Mutators allocate and touch pages between all steps, as real ones would; after each cycle
+ * every object is compared with the model.
+ *
+ * With faults by signal the collector's whole behaviour follows from the seed. With a fault server its thread
+ * answers the faults, so that their order varies; what must hold does not.
+ */
+#include "gc/cycle.h"
+#include "tests/support/fake_world.h"
+#include "tests/support/os_simulated.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { YOUNG_MAX = 2000, BACKLOG = 2000 };
+
+struct scene {
+    struct os_simulated os;
+    struct test_random random;
+    struct model model;
+    struct fake_world fake;
+    struct collector collector;
+    enum shale_compaction compaction;
+    bool flipping; /* since the flip's stop: image and has_contents say what must come */
+    bool in_hook;
+    char *image;
+    bool *has_contents;
+    uint64_t marked; /* objects that the mark of this cycle must find */
+    uint64_t marked_bytes;
+    /* Objects that were allocated after the flip, with one word of data. */
+    size_t young[YOUNG_MAX];
+    size_t young_count;
+    uint64_t roots[MODEL_ROOTS]; /* as they must be after the flip */
+    const char *wrong;
+    const char *wrong_on_map; /* under the simulation's lock, since the fault server finds it as well */
+};
+
+static void require(struct scene *scene, bool holds, const char *wrong)
+{
+    if (!holds && scene->wrong == NULL)
+        scene->wrong = wrong;
+}
+
+/* ---- what mutators do ----------------------------------------------------------------------------------- */
+
+/* A touch of a page, with its fault answered if it has one. Mutators have no way to the evacuation set, nor to
+ * pages without objects. */
+static void touch(struct scene *scene, page_number page)
+{
+    bool by_read = scene->compaction == SHALE_COMPACTION_FAULT_THREAD;
+    size_t waiter;
+    region_number region = region_of(page * scene->os.page_size);
+    if (scene->compaction == SHALE_COMPACTION_IN_PAUSE || !scene->has_contents[page] ||
+        scene->collector.plan.roles[region] == ROLE_EVACUATED)
+        return;
+    if (scene->os.waiter_count >= BACKLOG || os_simulated_touch(&scene->os, page, by_read ? &waiter : NULL))
+        return;
+    if (by_read)
+        return; /* asleep until somebody wakes it; looked at when the cycle has ended */
+    struct page_states *pages = &scene->model.memory.pages;
+    enum compact_answer answer =
+        compact_fault(&scene->collector.compaction, page);
+    if (answer != COMPACT_BEING_BUILT) {
+        require(scene, os_simulated_touch(&scene->os, page, NULL), "an answered fault happens again");
+        require(scene, page_is_mapped(pages, page), "an answered fault leaves its page unmapped");
+    }
+}
+
+static bool allocate_raw(struct scene *scene, enum model_type type, size_t length, size_t *offset)
+{
+    struct memory *memory = &scene->model.memory;
+    struct bump *buffer = &scene->fake.buffers[test_random_below(&scene->random, FAKE_BUFFERS)];
+    size_t size = model_size(type, length);
+    uint64_t header = scene->model.types[type]->api.header | (uint64_t)length << 32;
+    bool in_hook = scene->in_hook;
+    scene->in_hook = true; /* this thread does nothing else meanwhile */
+    uintptr_t address = bump_allocate(buffer, memory, size, header, scene->collector.reserve);
+    scene->in_hook = in_hook;
+    if (address == 0)
+        return false;
+    *offset = views_offset(&memory->views, address);
+    const uint64_t *payload = (const uint64_t *)model_payload(&scene->model, *offset);
+    for (size_t i = 0; i < (size - HEADER_SIZE) / 8; i++)
+        require(scene, payload[i] == 0, "a new object is not zero");
+    require(scene, memory_header(memory, *offset) == header, "a new object has a wrong header");
+    return true;
+}
+
+/* Allocates objects that refer to others; only when no addresses are changing. */
+static void allocate_old(struct scene *scene, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        enum model_type type = (enum model_type)test_random_below(&scene->random, MODEL_TYPES);
+        size_t length = model_random_length(&scene->random, type);
+        size_t offset;
+        if (!allocate_raw(scene, type, length, &offset))
+            return;
+        struct model_object *object = model_add(&scene->model, type, length, offset);
+        object->live = true;
+        model_fill_object(&scene->model, object);
+    }
+}
+
+/* Allocates after the flip: the pages must be there, and nobody may write to them afterwards. */
+static void allocate_young(struct scene *scene, unsigned count)
+{
+    for (unsigned i = 0; i < count && scene->young_count < YOUNG_MAX; i++) {
+        size_t offset;
+        if (!allocate_raw(scene, MODEL_BLOB, 0, &offset))
+            return;
+        page_number page = memory_page(&scene->model.memory, offset);
+        if (page_states_active(&scene->model.memory.pages))
+            touch(scene, page);
+        require(scene, page_is_mapped(&scene->model.memory.pages, page), "a new object's page is stale");
+        *(uint64_t *)model_payload(&scene->model, offset) = ~offset;
+        scene->young[scene->young_count++] = offset;
+    }
+}
+
+/* ---- hooks ------------------------------------------------------------------------------------------------ */
+
+static void expect_roots(struct scene *scene)
+{
+    for (int i = 0; i < MODEL_ROOTS; i++) {
+        uint64_t word = scene->model.roots[i];
+        const struct model_object *target = model_target(&scene->model, word, i % 2 != 0);
+        uint64_t address = target == NULL ? 0 : model_address(&scene->model, target);
+        scene->roots[i] = target == NULL ? word
+                                         : model_with_address(&scene->model, word, i % 2 != 0,
+                                                              address - target->offset + target->moved_to);
+    }
+}
+
+static void on_stopped(void *context)
+{
+    struct scene *scene = context;
+    if (scene->flipping || scene->collector.plan.evacuated_count == 0)
+        return;
+    /* The flip. What was born since marking is written by now; addresses change from here on. */
+    pthread_mutex_lock(&scene->os.lock);
+    scene->flipping = true;
+    model_place(&scene->model, &scene->collector.plan);
+    model_pages_with_contents(&scene->model, scene->has_contents);
+    model_expect(&scene->model, scene->image);
+    expect_roots(scene);
+    pthread_mutex_unlock(&scene->os.lock);
+}
+
+static void on_resumed(void *context)
+{
+    struct scene *scene = context;
+    if (!scene->flipping) {
+        allocate_old(scene, (unsigned)test_random_below(&scene->random, 200));
+        return;
+    }
+    allocate_young(scene, 100);
+    for (int i = 0; i < 60; i++)
+        touch(scene, (page_number)test_random_below(&scene->random, scene->model.memory.pages.count));
+}
+
+/* [view]: what is shown to mutators is complete. The lock of the simulation is held. */
+static void on_map(void *context, size_t page)
+{
+    struct scene *scene = context;
+    size_t page_size = scene->os.page_size;
+    region_number region = region_of(page * page_size);
+    if (!scene->flipping || !scene->has_contents[page] ||
+        scene->collector.plan.roles[region] == ROLE_EVACUATED)
+        return;
+    enum region_state state = region_get_state(&scene->model.memory.regions, region);
+    /* A page that mutators allocate on now holds more than the model knows of. */
+    if (state == REGION_ALLOCATING || state == REGION_BORN)
+        return;
+    if (memcmp(views_alias(&scene->model.memory.views, page * page_size), scene->image + page * page_size,
+               page_size) != 0)
+        scene->wrong_on_map = "a page was published before it was up to date";
+}
+
+/* Between two steps of whoever publishes. */
+static void after_continue(void *context)
+{
+    struct scene *scene = context;
+    if (scene->compaction != SHALE_COMPACTION_FAULT_SIGNAL || scene->in_hook || scene->fake.stopped)
+        return;
+    scene->in_hook = true;
+    if (test_random_chance(&scene->random, 50))
+        touch(scene, (page_number)test_random_below(&scene->random, scene->model.memory.pages.count));
+    if (test_random_chance(&scene->random, 30))
+        allocate_young(scene, 5);
+    static const int errors[] = {EAGAIN, EAGAIN, EEXIST, EFAULT, ENOMEM};
+    if (test_random_chance(&scene->random, 20))
+        os_simulated_inject(&scene->os, errors[test_random_below(&scene->random, 5)],
+                            test_random_below(&scene->random, 4));
+    scene->in_hook = false;
+}
+
+/* ---- between cycles ----------------------------------------------------------------------------------------- */
+
+/* Cuts and makes connections, so that some of the graph dies. */
+static void mutate(struct scene *scene)
+{
+    static struct model_slot slots[MODEL_SLOTS_MAX];
+    struct model *model = &scene->model;
+    allocate_old(scene, (unsigned)test_random_below(&scene->random, 300));
+    for (size_t i = 0; i < model->count; i++) {
+        struct model_object *object = &model->objects[i];
+        if (!test_random_chance(&scene->random, 25))
+            continue;
+        if (test_random_chance(&scene->random, 20)) {
+            model_fill_object(model, object);
+            continue;
+        }
+        char *payload = model_payload(model, object->offset);
+        size_t count = model_slots(object->type, object->length, payload, slots);
+        for (size_t s = 0; s < count; s++)
+            *(uint64_t *)(payload + slots[s].offset) = slots[s].value ? 1 : 0;
+    }
+    for (int i = 0; i < MODEL_ROOTS && model->count != 0;
+         i += (int)test_random_between(&scene->random, 1, 9)) {
+        uint64_t address =
+            model_address(model, &model->objects[test_random_below(&scene->random, model->count)]);
+        model->roots[i] = i % 2 == 0 ? address : model_value_make(model->encoding, &scene->random, address);
+    }
+}
+
+/* What must be found live; nothing else is known to the model afterwards. */
+static void trace(struct scene *scene)
+{
+    model_trace(&scene->model);
+    scene->marked = 0;
+    scene->marked_bytes = 0;
+    for (size_t i = 0; i < scene->model.count; i++) {
+        struct model_object *object = &scene->model.objects[i];
+        object->moved_to = object->offset;
+        scene->marked += object->live;
+        scene->marked_bytes += object->live ? object->size : 0;
+    }
+}
+
+static void check_objects(struct scene *scene)
+{
+    struct model *model = &scene->model;
+    for (size_t i = 0; i < model->count; i++) {
+        const struct model_object *object = &model->objects[i];
+        if (!object->live)
+            continue;
+        enum region_state state = region_get_state(&model->memory.regions, region_of(object->moved_to));
+        assert_true(state == REGION_USED || state == REGION_BORN || state == REGION_ALLOCATING);
+        if (scene->flipping)
+            assert_memory_equal(model_payload(model, object->moved_to) - 8,
+                                scene->image + object->moved_to - 8, object->size);
+    }
+    for (size_t i = 0; i < scene->young_count; i++)
+        assert_int_equal(*(uint64_t *)model_payload(model, scene->young[i]), ~scene->young[i]);
+    if (scene->flipping)
+        assert_memory_equal(model->roots, scene->roots, sizeof scene->roots);
+}
+
+static void check_rest(struct scene *scene)
+{
+    const struct memory *memory = &scene->model.memory;
+    if (scene->wrong != NULL || scene->wrong_on_map != NULL || scene->os.violation != NULL ||
+        scene->fake.violation != NULL)
+        fail_msg("%s; %s; %s; %s", scene->wrong, scene->wrong_on_map, scene->os.violation,
+                 scene->fake.violation);
+    assert_int_equal(scene->collector.mark.objects, scene->marked);
+    assert_int_equal(scene->collector.mark.bytes, scene->marked_bytes);
+    assert_int_equal(os_simulated_sleepers(&scene->os), 0);
+    assert_false(scene->os.registered);
+    assert_false(page_states_active(&memory->pages));
+    assert_null(scene->fake.update);
+    assert_int_equal(log_lines_count(&scene->fake.lines, SHALE_LOG_ERROR, ""), 0);
+    for (page_number page = 0; page < memory->pages.count; page++)
+        assert_true(page_is_mapped(&memory->pages, page));
+    for (region_number r = 0; r < memory->regions.count; r++) {
+        assert_int_equal(scene->collector.plan.roles[r], ROLE_STAY);
+        assert_int_not_equal(region_get_state(&memory->regions, r), REGION_EVACUATED);
+        assert_int_not_equal(region_get_state(&memory->regions, r), REGION_DESTINATION);
+    }
+}
+
+/* The model follows the heap. */
+static void advance(struct scene *scene)
+{
+    struct model *model = &scene->model;
+    size_t kept = 0;
+    memset(model->at, 0, model->memory.views.size / GRANULE_SIZE * sizeof *model->at);
+    for (size_t i = 0; i < model->count; i++) {
+        struct model_object object = model->objects[i];
+        if (!object.live)
+            continue;
+        object.offset = object.moved_to;
+        object.moves = false;
+        model->objects[kept++] = object;
+        model->at[object.offset / GRANULE_SIZE] = (uint32_t)kept;
+    }
+    model->count = kept;
+    scene->young_count = 0;
+    pthread_mutex_lock(&scene->os.lock);
+    scene->flipping = false;
+    scene->os.waiter_count = 0;
+    pthread_mutex_unlock(&scene->os.lock);
+}
+
+static void scene_open(struct scene *scene, enum shale_compaction compaction)
+{
+    struct test_random *random = &scene->random;
+    bool in_pause = compaction == SHALE_COMPACTION_IN_PAUSE;
+    scene->compaction = compaction;
+    os_simulated_init(&scene->os, (size_t)4096 << test_random_below(random, 3));
+    model_create(&scene->model, &scene->os.os, 16 * REGION_SIZE, random);
+    model_fill(&scene->model, &(struct model_fill){.regions = (unsigned)test_random_between(random, 2, 9),
+                                                   .live_percent = 80});
+    fake_world_init(&scene->fake, &scene->model);
+    scene->fake.context = scene->os.context = scene;
+    scene->fake.on_stopped = on_stopped;
+    scene->fake.on_resumed = on_resumed;
+    scene->image = malloc(scene->model.memory.views.size);
+    scene->has_contents = malloc(scene->model.memory.pages.count * sizeof(bool));
+    assert_non_null(scene->image);
+    assert_non_null(scene->has_contents);
+    const char *how;
+    struct collector_options options = {
+        .compaction = compaction,
+        .faults = in_pause ? -1 : scene->os.os.faults_open(&scene->os.os, OS_FAULTS_BY_READ, &how),
+        /* Level 1 looks through the mutator view, and a simulated fault is not a fault. */
+        .verify = in_pause ? (int)test_random_below(random, 3) : 2 * (int)test_random_below(random, 2),
+        .evacuate_percent = (unsigned)test_random_between(random, 20, 100),
+        .trigger_percent = 50,
+    };
+    const char *failed;
+    assert_int_equal(
+        collector_create(&scene->collector, &scene->model.memory, &scene->fake.world, &options, &failed), 0);
+    scene->os.on_map = on_map;
+    scene->os.after_continue = after_continue;
+}
+
+static void scene_close(struct scene *scene)
+{
+    collector_destroy(&scene->collector);
+    if (scene->compaction != SHALE_COMPACTION_IN_PAUSE)
+        scene->os.os.faults_close(&scene->os.os, scene->collector.options.faults);
+    free(scene->image);
+    free(scene->has_contents);
+    fake_world_destroy(&scene->fake);
+    model_destroy(&scene->model);
+    os_simulated_destroy(&scene->os);
+}
+
+static void run_scene(enum shale_compaction compaction, uint64_t stream)
+{
+    static struct scene scene;
+    memset(&scene, 0, sizeof scene);
+    scene.random = test_random_make(test_seed(), stream);
+    scene_open(&scene, compaction);
+    unsigned cycles = test_rounds(8, 3);
+    for (unsigned cycle = 1; cycle <= cycles; cycle++) {
+        mutate(&scene);
+        trace(&scene);
+        if (compaction == SHALE_COMPACTION_FAULT_THREAD) {
+            pthread_mutex_lock(&scene.os.lock);
+            scene.os.late_waiter = true;
+            scene.os.late_page = test_random_below(&scene.random, scene.model.memory.pages.count);
+            /* Now and then the server comes to its events so late that the next flip may be under way. */
+            if (test_random_chance(&scene.random, 20))
+                scene.os.hold_reader = 5;
+            pthread_mutex_unlock(&scene.os.lock);
+        }
+        /* Most cycles move everything: the others often find nothing worth it. */
+        enum plan_scope scope =
+            test_random_chance(&scene.random, 60) ? PLAN_EVERYTHING : (enum plan_scope)(cycle % 2);
+        cycle_run(&scene.collector, cycle, scope);
+        check_objects(&scene);
+        check_rest(&scene);
+        advance(&scene);
+    }
+    if (cycles > 4)
+        assert_true(atomic_u64_load(&scene.collector.statistics.flips) > 0);
+    scene_close(&scene);
+}
+
+static void test_in_pause(void **state)
+{
+    (void)state;
+    for (unsigned round = 0; round < test_rounds(8, 1); round++)
+        run_scene(SHALE_COMPACTION_IN_PAUSE, round);
+}
+
+static void test_faults_by_signal(void **state)
+{
+    (void)state;
+    for (unsigned round = 0; round < test_rounds(15, 2); round++)
+        run_scene(SHALE_COMPACTION_FAULT_SIGNAL, 100 + round);
+}
+
+static void test_faults_by_thread(void **state)
+{
+    (void)state;
+    for (unsigned round = 0; round < test_rounds(15, 2); round++)
+        run_scene(SHALE_COMPACTION_FAULT_THREAD, 200 + round);
+}
+
+int main(void)
+{
+    test_seed();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_in_pause),
+        cmocka_unit_test(test_faults_by_signal),
+        cmocka_unit_test(test_faults_by_thread),
+    };
+    return cmocka_run_group_tests_name("property.cycle", tests, NULL, NULL);
+}

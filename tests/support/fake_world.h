@@ -1,0 +1,35 @@
+/*
+ * A world for the collector without mutators: the roots are a model's, the allocation buffers the test's own,
+ * and stopping only counts. A whole cycle runs on the test's thread.
+ *
+ * Half of the roots are the heap's, and rewritten as soon as a root update begins; the others are rewritten as a
+ * mutator's are, on the way out of the stop or, now and then, only when roots are settled.
+ */
+#ifndef SHALE_TESTS_FAKE_WORLD_H
+#define SHALE_TESTS_FAKE_WORLD_H
+
+#include "gc/world.h"
+#include "tests/support/log_lines.h"
+#include "tests/support/model_heap.h"
+
+enum { FAKE_BUFFERS = 2 };
+
+struct fake_world {
+    struct world world;
+    struct model *model;
+    struct bump buffers[FAKE_BUFFERS];
+    bool stopped;
+    unsigned stops;
+    struct shale_visitor *update; /* not yet done for the mutator's roots */
+    struct log_lines lines;
+    /* Called, if set, when the world has stopped and when it runs again. */
+    void (*on_stopped)(void *context);
+    void (*on_resumed)(void *context);
+    void *context;
+    const char *violation;
+};
+
+void fake_world_init(struct fake_world *fake, struct model *model);
+void fake_world_destroy(struct fake_world *fake);
+
+#endif

@@ -1,0 +1,91 @@
+/*
+ * A random heap in a struct memory, without threads or a collector, and a naive model of it.
+ *
+ * Objects are written through the alias view. The model knows each one's place, type and length; everything
+ * else it reads from the memory. What the collector works out with bitmaps and prefix counts, the model works
+ * out by walking objects one by one.
+ */
+#ifndef SHALE_TESTS_MODEL_HEAP_H
+#define SHALE_TESTS_MODEL_HEAP_H
+
+#include "gc/plan.h"
+#include "tests/support/model_types.h"
+
+enum { MODEL_ROOTS = 64 };
+
+struct model_object {
+    enum model_type type;
+    size_t length;
+    size_t offset; /* of its address */
+    size_t size;   /* bytes, header included */
+    bool live;
+    bool moves;
+    size_t moved_to; /* offset after the cycle; `offset` if it stays */
+};
+
+struct model {
+    struct memory memory;
+    struct test_random *random;
+    enum model_encoding encoding;
+    struct type *types[MODEL_TYPES];
+    struct model_object *objects;
+    size_t count;
+    size_t capacity;
+    uint32_t *at; /* per granule: 1 + the index of the object whose address it is */
+    /* Even ones are pointers, odd ones values. */
+    uint64_t roots[MODEL_ROOTS];
+};
+
+void model_create(struct model *model, const struct os *os, size_t size, struct test_random *random);
+void model_destroy(struct model *model);
+
+/* How to fill a heap. */
+struct model_fill {
+    unsigned regions;       /* to fill */
+    unsigned live_percent;  /* of objects, at most; each region gets its own */
+    unsigned stuck_percent; /* of regions that cannot move, because a mutator has them */
+};
+
+/* Fills regions with random objects. Live ones refer to live ones, to nothing, or outside; dead ones to
+ * anything. Roots refer to live ones. */
+void model_fill(struct model *model, const struct model_fill *fill);
+
+/* Adds an object that was made at an offset by other means; its header is written already. */
+struct model_object *model_add(struct model *model, enum model_type type, size_t length, size_t offset);
+
+/* Fills an object's payload with random words and references to live objects. */
+void model_fill_object(struct model *model, const struct model_object *object);
+
+/* Sets `live` for exactly what can be reached from the roots. */
+void model_trace(struct model *model);
+
+/* Sets live bits and the regions' counts for live objects, as marking does. */
+void model_set_live_bits(struct model *model);
+
+/* The object at an address, NULL when there is none, or it is outside the heap. */
+struct model_object *model_find(const struct model *model, uint64_t address);
+
+/* The object that a slot's word refers to, NULL when to none. */
+struct model_object *model_target(const struct model *model, uint64_t word, bool value);
+
+/* The word with the address it holds replaced. */
+uint64_t model_with_address(const struct model *model, uint64_t word, bool value, uint64_t address);
+
+uint64_t model_address(const struct model *model, const struct model_object *object);
+char *model_payload(const struct model *model, size_t offset);
+
+/* Sets `moves` and `moved_to` of all live objects, by the rules in plan.h, from the plan's two lists of regions
+ * alone. */
+void model_place(struct model *model, const struct plan *plan);
+
+/* What the whole heap must hold after compaction: evacuated regions and everything that is not a live object
+ * as before. */
+void model_expect(const struct model *model, char *image);
+
+/* Tells for each page whether live bytes, other than a header alone, will be on it. */
+void model_pages_with_contents(const struct model *model, bool *has);
+
+/* The first byte at which the heap is not as expected; SIZE_MAX when all is. */
+size_t model_first_difference(const struct model *model, const char *image);
+
+#endif

@@ -1,0 +1,118 @@
+/* What the model says a cycle must do: where objects go and what memory then holds. */
+#include "tests/support/model_heap.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static int by_offset(const void *a, const void *b)
+{
+    size_t left = (*(struct model_object *const *)a)->offset;
+    size_t right = (*(struct model_object *const *)b)->offset;
+    return left < right ? -1 : left > right;
+}
+
+/* The live objects of the evacuation set, in the order of their addresses. */
+static size_t list_moving(struct model *model, const struct plan *plan, struct model_object **moving)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < model->count; i++) {
+        struct model_object *object = &model->objects[i];
+        object->moves = false;
+        object->moved_to = object->offset;
+        for (region_number e = 0; object->live && e < plan->evacuated_count; e++) {
+            if (object->offset / REGION_SIZE == plan->evacuated[e])
+                object->moves = true;
+        }
+        if (object->moves)
+            moving[count++] = object;
+    }
+    qsort(moving, count, sizeof *moving, by_offset);
+    return count;
+}
+
+void model_place(struct model *model, const struct plan *plan)
+{
+    struct model_object **moving = malloc((model->count + 1) * sizeof(*moving));
+    assert_non_null(moving);
+    size_t count = list_moving(model, plan, moving);
+    region_number destination = 0;
+    size_t used = 16; /* of the destination region */
+    for (size_t first = 0; first < count;) {
+        /* A group: what starts in one KiB. It stays together. */
+        size_t last = first;
+        size_t bytes = 0;
+        while (last < count && moving[last]->offset / 1024 == moving[first]->offset / 1024)
+            bytes += moving[last++]->size;
+        if (used + bytes > REGION_SIZE) {
+            destination++;
+            used = 16;
+        }
+        assert_true(destination < plan->destination_count);
+        for (; first < last; first++) {
+            moving[first]->moved_to = (size_t)plan->destinations[destination] * REGION_SIZE + used;
+            used += moving[first]->size;
+        }
+    }
+    free(moving);
+}
+
+/* One live object, at its new place, with its references changed. */
+static void expect_object(const struct model *model, const struct model_object *object, char *image)
+{
+    static struct model_slot slots[MODEL_SLOTS_MAX];
+    const char *old = model_payload(model, object->offset);
+    char *new = image + object->moved_to;
+    memcpy(new - 8, old - 8, object->size);
+    size_t slot_count = model_slots(object->type, object->length, old, slots);
+    for (size_t i = 0; i < slot_count; i++) {
+        uint64_t word = *(const uint64_t *)(old + slots[i].offset);
+        const struct model_object *target = model_target(model, word, slots[i].value);
+        if (target == NULL || !target->moves)
+            continue;
+        uint64_t address = (uint64_t)(uintptr_t)model->memory.views.mutator + target->moved_to;
+        *(uint64_t *)(new + slots[i].offset) = model_with_address(model, word, slots[i].value, address);
+    }
+}
+
+void model_expect(const struct model *model, char *image)
+{
+    memcpy(image, model->memory.views.alias, model->memory.views.size);
+    for (size_t i = 0; i < model->count; i++) {
+        if (model->objects[i].live)
+            expect_object(model, &model->objects[i], image);
+    }
+}
+
+void model_pages_with_contents(const struct model *model, bool *has)
+{
+    size_t page_size = model->memory.views.page_size;
+    memset(has, 0, model->memory.views.size / page_size);
+    for (size_t i = 0; i < model->count; i++) {
+        const struct model_object *object = &model->objects[i];
+        if (!object->live)
+            continue;
+        /* The copy of an object takes its header along; one that stays has a header that needs nothing. */
+        size_t first = object->moved_to - (object->moves ? 8 : 0);
+        size_t last = object->moved_to - 8 + object->size - 1;
+        if (last < first)
+            last = first;
+        for (size_t page = first / page_size; page <= last / page_size; page++)
+            has[page] = true;
+    }
+}
+
+size_t model_first_difference(const struct model *model, const char *image)
+{
+    const char *heap = model->memory.views.alias;
+    size_t size = model->memory.views.size;
+    if (memcmp(heap, image, size) == 0)
+        return SIZE_MAX;
+    size_t at = 0;
+    while (heap[at] == image[at])
+        at++;
+    return at;
+}
