@@ -115,21 +115,6 @@ void page_wait(struct page_states *states, page_number page)
     }
 }
 
-/* Whether eight pages are mapped, at one look. */
-static bool eight_are(const struct page_states *states, page_number first, uint64_t all)
-{
-#if defined(__SANITIZE_THREAD__)
-    /* ThreadSanitizer does not pair this load with the stores of single bytes. */
-    (void)states;
-    (void)first;
-    (void)all;
-    return false;
-#else
-    return atomic_u64_load_acquire((const atomic_u64 *)&states->bytes[first]) == all;
-#endif
-}
-
-/* What follows is the reuse of everything that builders have read, so mapped is read with acquire here too. */
 void page_release_rest(struct page_states *states)
 {
     uint8_t value = mapped(states);
