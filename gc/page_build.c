@@ -10,7 +10,8 @@
 /* Up to this many bytes are copied inline. */
 #define COPY_INLINE ((size_t)128)
 
-/* What building a page needs, copied out of the plan and its memory: see struct forwarding. */
+/* What building a page needs, copied out of the plan and its memory, and never passed on by its address, so that
+ * the compiler can keep it in registers: see struct forwarding. */
 struct build {
     size_t start; /* the bytes [start, end) of the heap that the page covers */
     size_t end;
@@ -18,7 +19,6 @@ struct build {
     const uint64_t *live_bits;
     struct type *const *types;
     struct forwarding forwarding;
-    shale_encoding encoding;
     const struct plan *plan;
 };
 
@@ -33,7 +33,6 @@ static inline __attribute__((always_inline)) struct build build_of(const struct 
         .live_bits = memory->live_bits,
         .types = memory->types.types,
         .forwarding = plan->forwarding,
-        .encoding = memory->encoding,
         .plan = plan,
     };
 }
@@ -48,52 +47,78 @@ static inline const struct type *type_at(const struct build *build, uint64_t hea
     return build->types[header_type_number(header)];
 }
 
+/* Asks for many lines at once: they are needed one after the other, each only known to be when the object before
+ * it has been looked at, and memory that was not in use for a while is in no cache. */
+static inline __attribute__((always_inline)) void prefetch(const char *start, size_t size)
+{
+    for (size_t i = 0; i < size; i += CACHE_LINE)
+        __builtin_prefetch(start + i);
+}
+
 /* ---- references ------------------------------------------------------------------------------------ */
+
+struct rewriting {
+    struct forwarding forwarding;
+    shale_encoding encoding;
+};
 
 static inline __attribute__((always_inline)) void rewrite_slots(void *context, uint64_t *slots, size_t count,
                                                                 bool value)
 {
-    const struct build *build = context;
+    const struct rewriting *rewriting = context;
     if (!value) {
         for (size_t i = 0; i < count; i++)
-            slots[i] = forward(&build->forwarding, slots[i]);
+            slots[i] = forward(&rewriting->forwarding, slots[i]);
         return;
     }
-    const shale_encoding *encoding = &build->encoding;
+    const shale_encoding *encoding = &rewriting->encoding;
     for (size_t i = 0; i < count; i++) {
         if (value_is_reference(encoding, slots[i])) {
-            uint64_t address = forward(&build->forwarding, value_address(encoding, slots[i]));
+            uint64_t address = forward(&rewriting->forwarding, value_address(encoding, slots[i]));
             slots[i] = value_with_address(encoding, slots[i], address);
         }
     }
 }
 
-/* Apart from the others, since here the address of `build` leaves the function. */
-static __attribute__((noinline)) void rewrite_custom(struct build build, const struct type *type,
-                                                     uint64_t header, size_t at, size_t readable, size_t from,
-                                                     size_t to)
+/* Rewrites the slots of any object whose offsets in it lie in [from, to). `at` is the offset at which the object is
+ * being built; `readable` the offset at which all of it can be read. */
+static __attribute__((noinline)) void rewrite_any(const struct plan *plan, uint64_t header, size_t at,
+                                                  size_t readable, size_t from, size_t to)
 {
-    object_visit_custom(type, header, build.alias + at, build.alias + readable, from, to, rewrite_slots,
-                        &build);
+    const struct type *type = memory_type(plan->memory, header);
+    struct rewriting rewriting = {plan->forwarding, plan->memory->encoding};
+    char *object = views_alias(&plan->memory->views, at);
+    if (type->shape == SHAPE_CUSTOM) {
+        struct rewriting escaping = rewriting; /* so that the other stays in registers */
+        object_visit_custom(type, header, object, views_alias(&plan->memory->views, readable), from, to,
+                            rewrite_slots, &escaping);
+    } else if (type->shape != SHAPE_POINTER_FREE) {
+        object_visit_listed(type, header, object, from, to, rewrite_slots, &rewriting);
+    }
 }
 
-/* Rewrites the slots of an object that lie on the page. `at` is the offset at which the object is being built;
- * `readable` the offset at which all of it can be read. */
-static inline __attribute__((always_inline)) void rewrite_object(const struct build *build,
-                                                                 const struct type *type, uint64_t header,
-                                                                 size_t at, size_t readable, size_t size)
+/* The same for all slots of an object that lies on the page as a whole: nearly all do, and of those nearly all
+ * have pointers in their fixed part, or none. */
+static inline __attribute__((always_inline)) void rewrite_whole(const struct build *build,
+                                                                const struct type *type, uint64_t header,
+                                                                size_t at, size_t readable)
 {
-    if (type->shape == SHAPE_POINTER_FREE)
-        return;
-    size_t from = at < build->start ? build->start - at : 0;
-    size_t to = at + size > build->end ? build->end - at : SIZE_MAX;
-    if (__builtin_expect(type->shape == SHAPE_CUSTOM, 0))
-        rewrite_custom(*build, type, header, at, readable, from, to);
-    /* Two loops: most objects lie inside, and need not compare each slot with the page's ends. */
-    else if (__builtin_expect(from == 0 && to == SIZE_MAX, 1))
-        object_visit_listed(type, header, build->alias + at, 0, SIZE_MAX, rewrite_slots, (void *)build);
-    else
-        object_visit_listed(type, header, build->alias + at, from, to, rewrite_slots, (void *)build);
+    if (type->shape == SHAPE_POINTERS) {
+        const uint32_t *offsets = type->pointers.offsets;
+        for (uint32_t i = 0; i < type->pointers.count; i++) {
+            uint64_t *slot = (uint64_t *)(build->alias + at + offsets[i]);
+            *slot = forward(&build->forwarding, *slot);
+        }
+    } else if (type->shape != SHAPE_POINTER_FREE) {
+        rewrite_any(build->plan, header, at, readable, 0, SIZE_MAX);
+    }
+}
+
+/* The same for an object that reaches beyond the page. */
+static __attribute__((noinline)) void rewrite_part(const struct plan *plan, size_t start, size_t end,
+                                                   uint64_t header, size_t at, size_t readable)
+{
+    rewrite_any(plan, header, at, readable, at < start ? start - at : 0, at < end ? end - at : 0);
 }
 
 /* ---- pages of regions that stay -------------------------------------------------------------------- */
@@ -116,23 +141,20 @@ static inline __attribute__((always_inline)) void rewrite_at(const struct build 
     size_t at = granule_start(granule);
     uint64_t header = header_at(build, at);
     const struct type *type = type_at(build, header);
-    rewrite_object(build, type, header, at, at, object_size(type, header));
-}
-
-/* Asks for many lines at once: they are needed one after the other, each only known to be when the object before
- * it has been looked at, and memory that was not in use for a while is in no cache. */
-static inline __attribute__((always_inline)) void prefetch(const char *start, size_t size)
-{
-    for (size_t i = 0; i < size; i += CACHE_LINE)
-        __builtin_prefetch(start + i);
+    if (__builtin_expect(at - HEADER_SIZE + object_size(type, header) <= build->end, 1))
+        rewrite_whole(build, type, header, at, at);
+    else
+        rewrite_part(build->plan, build->start, build->end, header, at, at);
 }
 
 static inline __attribute__((always_inline)) void build_in_place(const struct build *build)
 {
     prefetch(build->alias + build->start, build->end - build->start);
     granule_number across = object_across(build->plan, build->start);
-    if (across != GRANULE_NONE)
-        rewrite_at(build, across);
+    if (across != GRANULE_NONE) {
+        size_t at = granule_start(across);
+        rewrite_part(build->plan, build->start, build->end, header_at(build, at), at, at);
+    }
     chunk_number first = (chunk_number)(build->start >> CHUNK_SHIFT);
     chunk_number end = (chunk_number)(build->end >> CHUNK_SHIFT);
     for (chunk_number chunk = first; chunk < end; chunk++) {
@@ -145,34 +167,29 @@ static inline __attribute__((always_inline)) void build_in_place(const struct bu
 
 /* ---- pages of destination regions ------------------------------------------------------------------ */
 
-/* Objects are whole granules, and what is copied of one begins at its header or at a page's start. Small
- * objects are the rule, for which a call costs more than the copy. */
+/* Objects are whole granules. Small ones are the rule, for which a call costs more than the copy. */
 static inline __attribute__((always_inline)) void copy_words(char *to, const char *from, size_t size)
 {
     if (size > COPY_INLINE) {
         memcpy(to, from, size);
         return;
     }
-    for (; size >= GRANULE_SIZE; size -= GRANULE_SIZE) {
-        memcpy(to, from, GRANULE_SIZE);
-        to += GRANULE_SIZE;
-        from += GRANULE_SIZE;
-    }
-    if (size != 0)
-        memcpy(to, from, sizeof(uint64_t));
+    for (size_t i = 0; i < size; i += GRANULE_SIZE)
+        memcpy(to + i, from + i, GRANULE_SIZE);
 }
 
-/* Copies what an object has on the page. `from` and `to` are the object's old and new offset. */
-static inline __attribute__((always_inline)) void copy_into(const struct build *build, size_t from, size_t to,
-                                                            size_t size)
+/* Builds what an object has on the page, of one that reaches beyond it. `from` and `to` are the object's old and
+ * new offset. */
+static __attribute__((noinline)) void build_part(const struct plan *plan, size_t page_start, size_t page_end,
+                                                 size_t from, size_t to, size_t size)
 {
-    size_t start = to - HEADER_SIZE;
-    size_t end = start + size;
-    if (start < build->start)
-        start = build->start;
-    if (end > build->end)
-        end = build->end;
-    copy_words(build->alias + start, build->alias + (start - to + from), end - start);
+    const struct views *views = &plan->memory->views;
+    size_t start = to - HEADER_SIZE > page_start ? to - HEADER_SIZE : page_start;
+    size_t end = to - HEADER_SIZE + size < page_end ? to - HEADER_SIZE + size : page_end;
+    if (start >= end)
+        return; /* an object before the page */
+    memcpy(views_alias(views, start), views_alias(views, start - to + from), end - start);
+    rewrite_part(plan, page_start, page_end, memory_header(plan->memory, from), to, from);
 }
 
 /* Builds from the group of one chunk, whose objects start at `starts` and go to `to`. Returns false when an object
@@ -188,9 +205,11 @@ static inline __attribute__((always_inline)) bool build_from_group(const struct 
         uint64_t header = header_at(build, from);
         const struct type *type = type_at(build, header);
         size_t size = object_size(type, header);
-        if (to - HEADER_SIZE + size > build->start) {
-            copy_into(build, from, to, size);
-            rewrite_object(build, type, header, to, from, size);
+        if (__builtin_expect(to - HEADER_SIZE >= build->start && to - HEADER_SIZE + size <= build->end, 1)) {
+            copy_words(build->alias + to - HEADER_SIZE, build->alias + from - HEADER_SIZE, size);
+            rewrite_whole(build, type, header, to, from);
+        } else {
+            build_part(build->plan, build->start, build->end, from, to, size);
         }
         to += size;
         starts &= starts - 1;

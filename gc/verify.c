@@ -159,9 +159,12 @@ static void look_at_object(struct traversal *traversal, granule_number granule)
 
 static void forget(struct verify *verify)
 {
-    for (int i = 0; i < 2; i++)
-        verify->memory->os->discard_table(verify->memory->os, verify->tables[i].start,
-                                          verify->tables[i].size);
+    const struct os *os = verify->memory->os;
+    for (int i = 0; i < 2; i++) {
+        /* Memory that the program has locked cannot be discarded. */
+        if (os->discard_table(os, verify->tables[i].start, verify->tables[i].size) != 0)
+            memset(verify->tables[i].start, 0, verify->tables[i].size);
+    }
 }
 
 bool verify_graph(struct verify *verify, const struct plan *plan, const struct world *world, char *view,

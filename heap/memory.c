@@ -78,6 +78,9 @@ void memory_seal_region(struct memory *memory, region_number region)
     if (!memory->poison)
         return;
     memset(views_alias(&memory->views, region_start(region)), POISON_BYTE, REGION_SIZE);
+    /* A checking tool knows better; Valgrind would take what is made accessible again for defined memory. */
+    if (memory->announce)
+        return;
     /* Failing leaves the pages accessible, which only weakens the check. */
     if (memory->os->protect(memory->os, views_mutator(&memory->views, region_start(region)), REGION_SIZE,
                             false) == 0)
@@ -88,15 +91,20 @@ void memory_unseal_region(struct memory *memory, region_number region)
 {
     if (!memory->regions.regions[region].sealed)
         return;
-    memory->os->protect(memory->os, views_mutator(&memory->views, region_start(region)), REGION_SIZE, true);
+    struct views *views = &memory->views;
+    /* It may split a mapping, which fails when the process has too many of them; unsealing all merges them. */
+    if (memory->os->protect(memory->os, views_mutator(views, region_start(region)), REGION_SIZE, true) != 0)
+        memory->os->protect(memory->os, views->mutator, views->size, true);
     memory->regions.regions[region].sealed = false;
 }
 
 void memory_unseal_all(struct memory *memory)
 {
-    if (!memory->poison)
+    if (!memory->poison || memory->announce)
         return;
-    memory->os->protect(memory->os, memory->views.mutator, memory->views.size, true);
+    /* If this fails, so does moving the entries, and regions are unsealed one by one. */
+    if (memory->os->protect(memory->os, memory->views.mutator, memory->views.size, true) != 0)
+        return;
     for (region_number region = 0; region < memory->regions.count; region++)
         memory->regions.regions[region].sealed = false;
 }

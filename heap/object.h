@@ -67,6 +67,8 @@ static inline __attribute__((always_inline)) void object_visit_listed(const stru
                                                                       slots_visitor visit, void *context)
 {
     object_visit_list(&type->pointers, object, 0, false, from, to, visit, context);
+    if (type->shape == SHAPE_POINTERS)
+        return;
     object_visit_list(&type->values, object, 0, true, from, to, visit, context);
     if (type->shape == SHAPE_SLOTS)
         return;

@@ -85,8 +85,10 @@ static enum type_shape shape_of(const shale_type_spec *spec)
     if (spec->visit != NULL)
         return SHAPE_CUSTOM;
     size_t element_slots = spec->element_pointer_count + spec->element_value_count;
+    if (element_slots == 0 && spec->value_count == 0)
+        return spec->pointer_count == 0 ? SHAPE_POINTER_FREE : SHAPE_POINTERS;
     if (element_slots == 0)
-        return spec->pointer_count + spec->value_count == 0 ? SHAPE_POINTER_FREE : SHAPE_SLOTS;
+        return SHAPE_SLOTS;
     if (element_slots == 1 && spec->element_size == sizeof(uint64_t))
         return spec->element_pointer_count == 1 ? SHAPE_POINTER_ARRAY : SHAPE_VALUE_ARRAY;
     return SHAPE_STRUCT_ARRAY;

@@ -21,6 +21,7 @@ enum { TYPE_NUMBER_MAX = 65535 };
 /* How to find an object's slots. */
 enum type_shape {
     SHAPE_POINTER_FREE,
+    SHAPE_POINTERS,      /* pointers in the fixed part only */
     SHAPE_SLOTS,         /* slots in the fixed part only */
     SHAPE_POINTER_ARRAY, /* slots in the fixed part, then an array of pointers */
     SHAPE_VALUE_ARRAY,   /* slots in the fixed part, then an array of values */
