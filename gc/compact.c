@@ -110,6 +110,7 @@ enum compact_answer compact_fault(struct compaction *compaction, page_number pag
     if (page_claim(&memory->pages, page)) {
         note_stray(compaction, page);
         atomic_u32_store(&compaction->wanted, page + 1);
+        page_warm(compaction->plan, page);
         page_build(compaction->plan, page);
         publish(compaction, page, 1);
         return COMPACT_BUILT;

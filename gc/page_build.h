@@ -19,6 +19,11 @@
  * live need no building: nobody can touch them until an allocating mutator has cleared them. (signal) */
 bool page_has_contents(const struct plan *plan, page_number page);
 
+/* Brings what building a page will look at into the cache, all at once. Worth its instructions for a page that was
+ * not expected, as in a fault, when next to nothing of it is there; a worker goes through pages in order.
+ * (signal) */
+void page_warm(const struct plan *plan, page_number page);
+
 /* Builds a page; does nothing to one without contents. (signal) */
 void page_build(const struct plan *plan, page_number page);
 
