@@ -44,8 +44,7 @@ template <typename Run> auto error_of(const Run &run, long) -> decltype(run.skip
 class Collector final : public benchmark::BenchmarkReporter
 {
   public:
-    Collector(gbench_result_function function, void *context)
-        : function_(function), context_(context)
+    Collector(gbench_result_function function, void *context) : function_(function), context_(context)
     {
     }
 
@@ -203,8 +202,7 @@ int gbench_threads(const gbench_state *state)
     return cxx(state).threads();
 }
 
-void gbench_set_counter(gbench_state *state, const char *name, double value,
-                        gbench_counter_kind kind)
+void gbench_set_counter(gbench_state *state, const char *name, double value, gbench_counter_kind kind)
 {
     auto flags = benchmark::Counter::kDefaults;
     if (kind == GBENCH_RATE)

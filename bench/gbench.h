@@ -121,8 +121,7 @@ typedef enum gbench_counter_kind {
     GBENCH_PER_ITERATION /* divided by the iterations */
 } gbench_counter_kind;
 
-void gbench_set_counter(gbench_state *state, const char *name, double value,
-                        gbench_counter_kind kind);
+void gbench_set_counter(gbench_state *state, const char *name, double value, gbench_counter_kind kind);
 
 /* Totals over all iterations, shown as rates (counters bytes_per_second, items_per_second). */
 void gbench_set_bytes_processed(gbench_state *state, int64_t bytes);
@@ -154,11 +153,10 @@ typedef struct gbench_counter {
 
 /* A finished run, valid during the call that it is handed to. */
 typedef struct gbench_result {
-    const char
-        *name; /* copy_page/4096, with /real_time, /threads:2 and so on where those were set */
+    const char *name;      /* copy_page/4096, with /real_time, /threads:2 and so on where those were set */
     const char *aggregate; /* "mean", "median", "stddev", "cv"; NULL for a run of its own */
     const char *label;     /* "" when there is none */
-    const char *error; /* NULL, or what gbench_skip_with_error said: then the rest means nothing */
+    const char *error;     /* NULL, or what gbench_skip_with_error said: then the rest means nothing */
     int64_t iterations;
     double real_time; /* nanoseconds an iteration ("cv": a ratio); manual time where that is used */
     double cpu_time;

@@ -87,10 +87,18 @@ static void fill_region(struct graph *graph, const struct graph_shape *shape, ui
         graph->dense[graph->dense_count++] = number;
 }
 
-static uint64_t random_object(struct graph *graph)
+/* The address of a random one of `count` live objects, in order of their addresses. */
+static uint64_t random_object(struct graph *graph, size_t first, size_t count)
 {
-    granule_number object = graph->objects[random_below(&graph->random, graph->object_count)];
+    granule_number object = graph->objects[first + random_below(&graph->random, count)];
     return (uint64_t)(uintptr_t)views_mutator(&graph->memory.views, granule_start(object));
+}
+
+static uint64_t near_object(struct graph *graph, size_t object)
+{
+    size_t first = object < GRAPH_NEAR ? 0 : object - GRAPH_NEAR;
+    size_t end = object + GRAPH_NEAR < graph->object_count ? object + GRAPH_NEAR : graph->object_count;
+    return random_object(graph, first, end - first);
 }
 
 static void fill_regions(struct graph *graph, const struct graph_shape *shape)
@@ -111,10 +119,11 @@ static void fill_regions(struct graph *graph, const struct graph_shape *shape)
     for (size_t i = 0; i < graph->object_count; i++) {
         uint64_t *object = (uint64_t *)views_alias(&graph->memory.views, granule_start(graph->objects[i]));
         for (uint32_t slot = 0; slot < shape->references; slot++)
-            object[slot] = random_object(graph);
+            object[slot] =
+                slot < shape->near ? near_object(graph, i) : random_object(graph, 0, graph->object_count);
     }
     for (size_t i = 0; i < GRAPH_ROOTS; i++)
-        graph->roots[i] = random_object(graph);
+        graph->roots[i] = random_object(graph, 0, graph->object_count);
 }
 
 static void keep_first_contents(struct graph *graph)

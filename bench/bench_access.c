@@ -1,0 +1,181 @@
+/*
+ * What a mutator does all the time while no cycle runs: stores, polls, frames, handles, each beside the
+ * plain C that it stands for.
+ */
+#include "bench/gbench.h"
+#include "bench/support/samples.h"
+
+#include <shale/shale.h>
+
+#include <stdlib.h>
+
+enum { SLOTS = 4096 };
+
+static shale_heap *heap;
+static shale_mutator *mutator;
+static void **slots; /* of an object in the heap, held by a handle */
+static void *object;
+
+static void create(void)
+{
+    shale_options options;
+    shale_error error;
+    shale_options_init(&options);
+    options.ignore_environment = true;
+    heap = shale_heap_create(&options, &error);
+    bench_require(heap != NULL, error.message);
+    mutator = shale_attach(heap, &error);
+    bench_require(mutator != NULL, error.message);
+    static const uint32_t element[] = {0};
+    shale_type_spec spec = {
+        .name = "array", .element_size = 8, .element_pointers = element, .element_pointer_count = 1};
+    const shale_type *type = shale_type_register(heap, &spec, &error);
+    bench_require(type != NULL, error.message);
+    object = shale_allocate_array(mutator, type, SLOTS);
+    bench_require(object != NULL && shale_handle_create(mutator, object) != NULL, "the heap is full");
+    slots = object;
+}
+
+static void store(gbench_state *state, void *context)
+{
+    (void)context;
+    uint64_t count;
+    while ((count = gbench_take_all(state)) != 0) {
+        for (uint64_t i = 0; i < count; i++) {
+            shale_store(mutator, object, &slots[i % SLOTS], object);
+            gbench_clobber_memory();
+        }
+    }
+}
+
+static void store_limit(gbench_state *state, void *context)
+{
+    (void)context;
+    uint64_t count;
+    while ((count = gbench_take_all(state)) != 0) {
+        for (uint64_t i = 0; i < count; i++) {
+            slots[i % SLOTS] = object;
+            gbench_clobber_memory();
+        }
+    }
+}
+
+static void poll(gbench_state *state, void *context)
+{
+    (void)context;
+    uint64_t count;
+    while ((count = gbench_take_all(state)) != 0) {
+        for (uint64_t i = 0; i < count; i++) {
+            shale_poll(mutator);
+            gbench_clobber_memory();
+        }
+    }
+}
+
+static void poll_limit(gbench_state *state, void *context)
+{
+    (void)context;
+    uint64_t count;
+    while ((count = gbench_take_all(state)) != 0) {
+        for (uint64_t i = 0; i < count; i++)
+            gbench_clobber_memory();
+    }
+}
+
+static void frame(gbench_state *state, void *context)
+{
+    (void)context;
+    uint64_t count;
+    while ((count = gbench_take_all(state)) != 0) {
+        for (uint64_t i = 0; i < count; i++) {
+            void *locals[2] = {NULL, NULL};
+            shale_frame pushed;
+            shale_frame_push(mutator, &pushed, locals, 2);
+            gbench_keep(locals);
+            shale_frame_pop(mutator, &pushed);
+        }
+    }
+}
+
+static void frame_limit(gbench_state *state, void *context)
+{
+    (void)context;
+    uint64_t count;
+    while ((count = gbench_take_all(state)) != 0) {
+        for (uint64_t i = 0; i < count; i++) {
+            void *locals[2] = {NULL, NULL};
+            gbench_keep(locals);
+        }
+    }
+}
+
+static void handle_create(gbench_state *state, void *context)
+{
+    (void)context;
+    while (gbench_keep_running(state)) {
+        shale_handle *handle = shale_handle_create(mutator, object);
+        gbench_keep(handle);
+        shale_handle_drop(mutator, handle);
+    }
+}
+
+static void handle_create_limit(gbench_state *state, void *context)
+{
+    (void)context;
+    while (gbench_keep_running(state)) {
+        void **box = malloc(sizeof *box);
+        bench_require(box != NULL, "malloc has no memory");
+        *box = object;
+        gbench_keep(box);
+        free(box);
+    }
+}
+
+static void handle_get(gbench_state *state, void *context)
+{
+    (void)context;
+    shale_handle *handle = shale_handle_create(mutator, object);
+    bench_require(handle != NULL, "there is no memory for a handle");
+    uint64_t count;
+    while ((count = gbench_take_all(state)) != 0) {
+        for (uint64_t i = 0; i < count; i++)
+            gbench_keep(shale_handle_get(handle));
+    }
+    shale_handle_drop(mutator, handle);
+}
+
+static void handle_get_limit(gbench_state *state, void *context)
+{
+    (void)context;
+    uint64_t count;
+    while ((count = gbench_take_all(state)) != 0) {
+        for (uint64_t i = 0; i < count; i++)
+            gbench_keep(*(void *volatile *)&slots[0]);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        gbench_function function;
+    } cases[] = {
+        {"store/shale", store},
+        {"store/plain_limit", store_limit},
+        {"poll/shale", poll},
+        {"poll/empty_loop_limit", poll_limit},
+        {"frame/push_pop", frame},
+        {"frame/locals_only_limit", frame_limit},
+        {"handle/create_drop", handle_create},
+        {"handle/malloc_free_limit", handle_create_limit},
+        {"handle/get", handle_get},
+        {"handle/load_limit", handle_get_limit},
+    };
+    create();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        gbench_set_min_time(gbench_register(cases[i].name, cases[i].function, NULL), 0.2);
+    int status = gbench_main(argc, argv);
+    shale_detach(mutator);
+    shale_heap_destroy(heap, NULL);
+    return status;
+}
