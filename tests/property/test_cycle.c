@@ -64,8 +64,7 @@ static void touch(struct scene *scene, page_number page)
     if (by_read)
         return; /* asleep until somebody wakes it; looked at when the cycle has ended */
     struct page_states *pages = &scene->model.memory.pages;
-    enum compact_answer answer =
-        compact_fault(&scene->collector.compaction, page);
+    enum compact_answer answer = compact_fault(&scene->collector.compaction, page);
     if (answer != COMPACT_BEING_BUILT) {
         require(scene, os_simulated_touch(&scene->os, page, NULL), "an answered fault happens again");
         require(scene, page_is_mapped(pages, page), "an answered fault leaves its page unmapped");
@@ -368,7 +367,7 @@ static void run_scene(enum shale_compaction compaction, uint64_t stream)
             scene.os.late_waiter = true;
             scene.os.late_page = test_random_below(&scene.random, scene.model.memory.pages.count);
             /* Now and then the server comes to its events so late that the next flip may be under way. */
-            if (test_random_chance(&scene.random, 20))
+            if (cycle == 1 || test_random_chance(&scene.random, 20))
                 scene.os.hold_reader = 5;
             pthread_mutex_unlock(&scene.os.lock);
         }

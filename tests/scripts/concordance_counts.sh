@@ -3,15 +3,15 @@
 # sizes, both fault modes, one thread and three, with the collector's own checks, moving everything all the
 # time. Also what it does when the heap is too small, when it is misused, and when files cannot be read.
 #
-#   SHALE_BIN      folder of the built programs
-#   SHALE_SOURCE   folder of the sources, part of the text
-#   SHALE_SEED     seed of the generated text; printed, so that a run can be repeated
+#   TEST_BIN      folder of the built programs
+#   TEST_SOURCE   folder of the sources, part of the text
+#   TEST_SEED     seed of the generated text; printed, so that a run can be repeated
 set -uo pipefail
 export LC_ALL=C
 
-bin=${SHALE_BIN:?SHALE_BIN must name the folder of the built programs}
-source_dir=${SHALE_SOURCE:?SHALE_SOURCE must name the folder of the sources}
-seed=${SHALE_SEED:-1}
+bin=${TEST_BIN:?TEST_BIN must name the folder of the built programs}
+source_dir=${TEST_SOURCE:?TEST_SOURCE must name the folder of the sources}
+seed=${TEST_SEED:-1}
 # The library refuses SHALE_ variables that are no option of it; each case below sets its own.
 unset "${!SHALE_@}"
 

@@ -59,6 +59,16 @@ static int simulated_map_file(const struct os *os, void *start, size_t size, int
     return leave(simulated, status);
 }
 
+/* Pages without memory have no entries either, in any view. */
+static int simulated_file_discard(const struct os *os, int file, size_t offset, size_t size)
+{
+    struct os_simulated *simulated = enter(os);
+    int status = os_linux()->file_discard(os_linux(), file, offset, size);
+    for (size_t at = offset; status == 0 && at < offset + size; at += simulated->page_size)
+        simulated->entries[at / simulated->page_size] = false;
+    return leave(simulated, status);
+}
+
 static bool has_memory(struct os_simulated *simulated, size_t page)
 {
     off_t start = (off_t)(page * simulated->page_size);
@@ -312,6 +322,7 @@ void os_simulated_init(struct os_simulated *simulated, size_t page_size)
     simulated->os.name = "simulated";
     simulated->os.page_size = simulated_page_size;
     simulated->os.file_create = simulated_file_create;
+    simulated->os.file_discard = simulated_file_discard;
     simulated->os.map_file = simulated_map_file;
     simulated->os.move_entries = simulated_move_entries;
     simulated->os.drop_entries = simulated_drop_entries;

@@ -155,12 +155,14 @@ static struct place draw_object(struct shadow_graph *graph)
     }
     if (at.node == NULL)
         return at;
+    STRESS_CHECK(at.object != NULL, "a root has lost its object");
     for (unsigned steps = stress_random_below(&graph->random, 24); steps != 0; steps--) {
         uint32_t word = draw_slot(graph, at.node);
         if (word == UINT32_MAX || at.node->slots[word].target == NULL)
             continue;
         at.object = shadow_follow(graph, at.node, word, ((const uint64_t *)at.object)[word]);
         at.node = at.node->slots[word].target;
+        STRESS_CHECK(at.object != NULL, "a slot has lost its object");
         shadow_check_identity(graph, at.node, at.object);
     }
     return at;
