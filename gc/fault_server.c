@@ -21,7 +21,7 @@ static void *fault_server_main(void *argument)
     struct fault_server *server = argument;
     const struct os *os = server->compaction->memory->os;
     while (atomic_u32_load(&server->quitting) == 0) {
-        uintptr_t addresses[EVENTS_AT_ONCE];
+        uintptr_t addresses[EVENTS_AT_ONCE] = {0};
         int status = os->faults_wait(os, server->faults, server->quit);
         atomic_u32_store_full(&server->answering, 1);
         if (status == 0)

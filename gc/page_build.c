@@ -287,7 +287,7 @@ static void warm_moves(const struct plan *plan, const uint64_t *words, size_t co
     uint64_t address_bits = plan->memory->encoding.address;
     while (count != 0) {
         size_t now = count < WARM_AT_ONCE ? count : WARM_AT_ONCE;
-        chunk_number chunks[WARM_AT_ONCE];
+        chunk_number chunks[WARM_AT_ONCE] = {0};
         size_t found = 0;
         for (size_t i = 0; i < now; i++) {
             size_t offset = (words[i] & address_bits) - forwarding.base;

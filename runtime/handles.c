@@ -112,8 +112,8 @@ shale_status shale_handle_drop(shale_mutator *api, shale_handle *handle)
 {
     struct mutator *mutator = mutator_of(api);
     shale_status status = check_handle(mutator, handle, "shale_handle_drop");
-    if (status == SHALE_OK && !handles_give_back(&mutator->heap->handles, (struct handle *)handle))
-        status =
-            mutator_fail(mutator, SHALE_ERROR_MISUSE, "shale_handle_drop: the handle was dropped before");
-    return status;
+    if (status != SHALE_OK || handles_give_back(&mutator->heap->handles, (struct handle *)handle))
+        return status;
+    log_line(&mutator->heap->log, SHALE_LOG_ERROR, "shale_handle_drop: the handle was dropped before");
+    return mutator_fail(mutator, SHALE_ERROR_MISUSE, "shale_handle_drop: the handle was dropped before");
 }

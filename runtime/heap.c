@@ -33,14 +33,20 @@ shale_status heap_check(shale_heap *heap, const char *function, shale_error *err
 
 /* ---- what the collector asks of the runtime -------------------------------------------------------- */
 
+/* A thread that is not attached may register visitors of the heap at any time, but not between two looks at the
+ * roots during one stop. */
 static void world_stop(void *context)
 {
-    safepoint_stop(&((shale_heap *)context)->safepoint);
+    shale_heap *heap = context;
+    safepoint_stop(&heap->safepoint);
+    pthread_mutex_lock(&heap->roots.lock);
 }
 
 static void world_resume(void *context)
 {
-    safepoint_resume(&((shale_heap *)context)->safepoint);
+    shale_heap *heap = context;
+    pthread_mutex_unlock(&heap->roots.lock);
+    safepoint_resume(&heap->safepoint);
 }
 
 static void world_visit_roots(void *context, struct shale_visitor *visitor)

@@ -85,6 +85,7 @@ shale_mutator *shale_attach(shale_heap *heap, shale_error *error)
     if (heap_check(heap, "shale_attach", error) != SHALE_OK)
         return NULL;
     if (!faults_reach_this_thread(heap)) {
+        log_line(&heap->log, SHALE_LOG_ERROR, "shale_attach: this thread blocks SIGBUS");
         error_set(error, SHALE_ERROR_MISUSE,
                   "shale_attach: this thread blocks SIGBUS, which fault mode \"signal\" needs; unblock it");
         return NULL;

@@ -221,10 +221,12 @@ shale_status shale_options_set(shale_options *options, const char *name, const c
 {
     error_clear(error);
     const struct option *option = name != NULL ? find(name) : NULL;
-    if (option == NULL || value == NULL)
+    if (option == NULL)
         return error_set(error, SHALE_ERROR_OPTION,
                          "there is no option \"%.40s\"; shale_option_describe lists all",
                          name != NULL ? name : "(NULL)");
+    if (value == NULL)
+        return error_set(error, SHALE_ERROR_OPTION, "the option %s was given no value", name);
     return set_text(options, option, name, value, error);
 }
 

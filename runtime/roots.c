@@ -22,12 +22,11 @@ void root_list_clear(struct root_list *list)
 
 /* ---- visiting -------------------------------------------------------------------------------------- */
 
+/* The list's lock is held. */
 static void visit_list(struct root_list *list, struct shale_visitor *visitor)
 {
-    pthread_mutex_lock(&list->lock);
     for (struct shale_root_visitor *root = list->first; root != NULL; root = root->next)
         root->visit(root->context, visitor);
-    pthread_mutex_unlock(&list->lock);
 }
 
 static void visit_mutator(struct mutator *mutator, struct shale_visitor *visitor)
@@ -38,13 +37,15 @@ static void visit_mutator(struct mutator *mutator, struct shale_visitor *visitor
         else
             shale_visit_pointers(visitor, frame->slots, frame->count);
     }
+    pthread_mutex_lock(&mutator->roots.lock);
     visit_list(&mutator->roots, visitor);
+    pthread_mutex_unlock(&mutator->roots.lock);
 }
 
 static void visit_heap(shale_heap *heap, struct shale_visitor *visitor)
 {
     handles_visit(&heap->handles, visitor);
-    visit_list(&heap->roots, visitor);
+    visit_list(&heap->roots, visitor); /* the world holds the lock while it is stopped */
 }
 
 void roots_visit(shale_heap *heap, struct shale_visitor *visitor)

@@ -26,7 +26,8 @@ struct shale_root_visitor {
     void *context;
 };
 
-/* Registered visitors, of a mutator or of the heap. `lock` orders registration with the collector's use. */
+/* Registered visitors, of a mutator or of the heap. `lock` orders registration with the collector's use; the
+ * heap's is held throughout a stop, so that all looks at the roots during it see the same. */
 struct root_list {
     pthread_mutex_t lock;
     struct shale_root_visitor *first;
