@@ -367,8 +367,8 @@ static void run_scene(enum shale_compaction compaction, uint64_t stream)
             scene.os.late_waiter = true;
             scene.os.late_page = test_random_below(&scene.random, scene.model.memory.pages.count);
             /* Now and then the server comes to its events so late that the next flip may be under way. */
-            if (cycle == 1 || test_random_chance(&scene.random, 20))
-                scene.os.hold_reader = 5;
+            if (cycle == 1 || test_random_chance(&scene.random, 5))
+                scene.os.hold_reader = 60;
             pthread_mutex_unlock(&scene.os.lock);
         }
         /* Most cycles move everything: the others often find nothing worth it. */

@@ -96,23 +96,27 @@ static void free_all(struct scene *scene)
     }
 }
 
-/* The whole heap, three times over: memory that was used before is zero again. */
+/* Uses all of the heap, and leaves none of it clean. */
+static void use_all(struct scene *scene)
+{
+    size_t objects = 0;
+    enum model_type type;
+    size_t size;
+    size_t offset;
+    while ((offset = allocate_random(scene, &type, &size)) != 0) {
+        assert_zero_and_spoil(scene, offset, size);
+        objects++;
+    }
+    assert_true(objects > 100);
+    assert_int_equal(region_free_count(&scene->memory->regions), 0);
+    free_all(scene);
+}
+
+/* Memory that was used before is zero again. */
 static void test_memory_is_zero(void **state)
 {
-    struct scene *scene = *state;
-    for (int round = 0; round < 3; round++) {
-        size_t objects = 0;
-        enum model_type type;
-        size_t size;
-        size_t offset;
-        while ((offset = allocate_random(scene, &type, &size)) != 0) {
-            assert_zero_and_spoil(scene, offset, size);
-            objects++;
-        }
-        assert_true(objects > 100);
-        assert_int_equal(region_free_count(&scene->memory->regions), 0);
-        free_all(scene);
-    }
+    for (int round = 0; round < 3; round++)
+        use_all(*state);
 }
 
 /* Objects lie back to back up to the very end of a region, and `top` says how far. */
@@ -227,6 +231,7 @@ static void settle(struct scene *scene)
 static void test_flip_in_the_middle_of_a_page(void **state)
 {
     struct scene *scene = *state;
+    use_all(scene);
     int faults = open_faults(scene);
     for (unsigned round = 0; round < test_rounds(150, 20); round++) {
         enum model_type type;
