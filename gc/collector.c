@@ -178,10 +178,11 @@ static void destroy_tables(struct collector *collector)
 }
 
 /* Mutators leave this many free regions to evacuation: a thirty-second, so that a full heap can still be
- * compacted bit by bit. */
+ * compacted bit by bit. With fewer than three, moving anything gains nothing once regions are half full. */
 static uint32_t reserve_of(region_number regions)
 {
-    return regions / 32 > 1 ? regions / 32 : 1;
+    enum { LEAST = 3 };
+    return regions / 32 > LEAST ? regions / 32 : LEAST;
 }
 
 int collector_create(struct collector *collector, struct memory *memory, const struct world *world,

@@ -78,7 +78,9 @@ extern "C" {
 typedef struct shale_heap shale_heap;
 
 /* A thread's membership of one heap. Its first words are laid out in <shale/inline.h> for the inline fast
- * paths; the rest is opaque. One thread may be attached to several heaps. */
+ * paths; the rest is opaque. One thread may be attached to several heaps, but must be in a native section
+ * (shale_enter_native) in all of them but the one it is working with: while it waits in one heap it cannot
+ * be stopped in another, and two threads that wait for each other's heaps would wait for ever. */
 typedef struct shale_mutator shale_mutator;
 
 /* A registered object type. Lives as long as its heap. Its first words are in <shale/inline.h>. */
@@ -292,7 +294,8 @@ SHALE_API void shale_visit_values(shale_visitor *visitor, shale_value *slots, si
 /* A custom visitor of one object's slots, for layouts that offsets cannot describe. `object` is where the
  * object can be read *by the visitor*, which need not be its address; `length` is its number of array
  * elements. It must show every slot, always the same ones for the same object: which slots there are may
- * depend only on `length` and on fields that do not change once they are set, right after allocation. It may
+ * depend only on `length` and on fields that do not change once they are set, right after allocation, and that
+ * never held anything else in between: even a store may fault, and have the page built just then. It may
  * read nothing but the object, must not follow references, allocate, lock or call anything but
  * shale_visit_*, since it also runs in the fault server, in a signal handler, and at the same time as other
  * visits of the same object. */

@@ -1,13 +1,9 @@
-/* The public interface on real heaps: several at once, all kinds of roots, values, out of memory, fork. */
+/* The public interface on real heaps: several at once, all kinds of roots, values, out of memory. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <shale/shale.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -339,84 +335,12 @@ static void test_out_of_memory(void **state)
     end(heap, mutator);
 }
 
-/* ---- fork ------------------------------------------------------------------------------------------------- */
-
-/* In the child; 0 when all is as documented. */
-static int look_around(shale_heap *heap, shale_mutator *mutator, const shale_type *type)
-{
-    shale_error error;
-    shale_statistics statistics;
-    if (shale_allocate(mutator, type) != NULL || shale_last_error(mutator)->status != SHALE_ERROR_FORKED)
-        return 1;
-    if (shale_collect(mutator, SHALE_COLLECT_NORMAL) != SHALE_ERROR_FORKED)
-        return 2;
-    if (shale_heap_statistics(heap, &statistics) != SHALE_ERROR_FORKED)
-        return 3;
-    if (shale_attach(heap, &error) != NULL || error.status != SHALE_ERROR_FORKED)
-        return 4;
-    if (shale_heap_destroy(heap, &error) != SHALE_ERROR_FORKED)
-        return 5;
-    shale_poll(mutator);
-    return 0;
-}
-
-static void test_calls_in_a_child(void **state)
-{
-    (void)state;
-    shale_heap *heap = make_plain_heap();
-    shale_mutator *mutator = shale_attach(heap, NULL);
-    const shale_type *type = shale_type_register(heap, &cell_spec, NULL);
-    struct cell *local = make_cell(mutator, type, 9);
-    fflush(stdout);
-    pid_t child = fork();
-    if (child == 0)
-        _exit(look_around(heap, mutator, type));
-    int status = -1;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 0);
-    assert_int_equal(local->number, 9);
-    end(heap, mutator);
-}
-
-/* The child dies with one line that says why; the parent's object is as it was. */
-static void test_touch_in_a_child(void **state)
-{
-    (void)state;
-    shale_heap *heap = make_plain_heap();
-    shale_mutator *mutator = shale_attach(heap, NULL);
-    struct cell *local = make_cell(mutator, shale_type_register(heap, &cell_spec, NULL), 9);
-    int ends[2];
-    assert_int_equal(pipe(ends), 0);
-    fflush(stdout);
-    pid_t child = fork();
-    if (child == 0) {
-        dup2(ends[1], STDERR_FILENO);
-        ((volatile struct cell *)local)->number = 10;
-        _exit(0);
-    }
-    close(ends[1]);
-    char text[4096] = "";
-    size_t size = 0;
-    ssize_t more;
-    while (size < sizeof text - 1 && (more = read(ends[0], text + size, sizeof text - 1 - size)) > 0)
-        size += (size_t)more;
-    close(ends[0]);
-    int status = 0;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_false(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    assert_non_null(strstr(text, "a child process touched a heap of its parent"));
-    assert_int_equal(local->number, 9);
-    end(heap, mutator);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_kinds_of_roots), cmocka_unit_test(test_native_section),
         cmocka_unit_test(test_tagged_values),      cmocka_unit_test(test_what_objects_are),
         cmocka_unit_test(test_several_heaps),      cmocka_unit_test(test_out_of_memory),
-        cmocka_unit_test(test_calls_in_a_child),   cmocka_unit_test(test_touch_in_a_child),
     };
     return cmocka_run_group_tests_name("unit.api", tests, NULL, NULL);
 }
