@@ -11,8 +11,8 @@ void compact_begin(struct compaction *compaction)
     atomic_u32_store(&compaction->wanted, PAGE_NONE);
 }
 
-/* A publish that fails leaves its pages building, and whoever needs them waiting, rather than let anyone see
- * a page that may be wrong; the collector reports it. */
+/* What a publish fails with is reported by the collector when the compaction has ended. Until then whoever needs
+ * one of the pages waits, or asks for it again. */
 static void publish(struct compaction *compaction, page_number first, page_number count)
 {
     int status = page_publish(&compaction->memory->pages, first, count);

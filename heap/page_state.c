@@ -86,15 +86,15 @@ static int map_pages(const struct page_states *states, size_t start, size_t size
 int page_publish(struct page_states *states, page_number first, page_number count)
 {
     unsigned shift = states->views->page_shift;
-    if (states->faults >= 0) {
-        int status = map_pages(states, (size_t)first << shift, (size_t)count << shift);
-        if (status != 0)
-            return status;
-    }
+    int status = 0;
+    if (states->faults >= 0)
+        status = map_pages(states, (size_t)first << shift, (size_t)count << shift);
+    /* Even if that failed: the pages are up to date, so whoever touches one may have it, at the next attempt or
+     * when the view is no longer registered; and the compaction can end and say what happened. */
     uint8_t value = mapped(states);
     for (page_number page = first; page < first + count; page++)
         atomic_u8_store_release(&states->bytes[page], value);
-    return 0;
+    return status;
 }
 
 int page_wake(struct page_states *states, page_number page)

@@ -51,7 +51,8 @@ bool page_claim(struct page_states *states, page_number page);
 
 /* Publishes pages that the caller claimed and built: maps them into the mutator view, wakes who waits for
  * them, and makes them mapped. Without a kernel to ask (faults is -1) only the last. Returns 0 or a negative
- * errno value that the caller cannot do anything about: the pages are then left building. (signal) */
+ * errno value that the caller cannot do anything about; the pages are up to date all the same, and are had by
+ * the next attempt or when the view is no longer registered. (signal) */
 int page_publish(struct page_states *states, page_number first, page_number count);
 
 /* Answers a fault on a page that is mapped already: the thread that faulted only has to look again.

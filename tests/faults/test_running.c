@@ -183,6 +183,21 @@ static void test_view_cannot_be_unregistered(void **state)
     }
 }
 
+/* An answer that nobody knows what to do about: said once the compaction is over, which must end all the same. */
+static void test_continue_refused(void **state)
+{
+    (void)state;
+    struct program *program = start(SHALE_FAULTS_THREAD, 0);
+    bool calls = concurrent(program);
+    for (unsigned round = 0; round < test_rounds(8, 3); round++) {
+        os_failing_plan_from_now(&program->os, OS_FAULTS_CONTINUE, 1 + round, 1 + round, EPERM);
+        cycle(program);
+    }
+    if (calls)
+        assert_true(log_lines_count(&program->lines, SHALE_LOG_ERROR, "answering page faults failed") > 0);
+    finish(program);
+}
+
 /* ---- giving memory back ------------------------------------------------------------------------------------ */
 
 /* Memory that the system does not take back stays in use. */
@@ -251,6 +266,7 @@ int main(void)
         cmocka_unit_test(test_continue_again),
         cmocka_unit_test(test_continue_without_memory),
         cmocka_unit_test(test_view_cannot_be_unregistered),
+        cmocka_unit_test(test_continue_refused),
         cmocka_unit_test(test_memory_cannot_be_given_back),
         cmocka_unit_test(test_old_entries_cannot_be_dropped),
         cmocka_unit_test(test_reservation_cannot_be_restored),
