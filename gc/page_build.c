@@ -106,8 +106,9 @@ static inline __attribute__((always_inline)) void rewrite_whole(const struct bui
     if (type->shape == SHAPE_POINTERS) {
         const uint32_t *offsets = type->pointers.offsets;
         for (uint32_t i = 0; i < type->pointers.count; i++) {
-            uint64_t *slot = (uint64_t *)(build->alias + at + offsets[i]);
-            *slot = forward(&build->forwarding, *slot);
+            /* Read where it was, not where it has just been copied to, which would wait for the copy. */
+            uint64_t reference = *(const uint64_t *)(build->alias + readable + offsets[i]);
+            *(uint64_t *)(build->alias + at + offsets[i]) = forward(&build->forwarding, reference);
         }
     } else if (type->shape != SHAPE_POINTER_FREE) {
         rewrite_any(build->plan, header, at, readable, 0, SIZE_MAX);
