@@ -49,12 +49,6 @@ static inline bool atomic_u8_cas_acquire(atomic_u8 *a, uint8_t expected, uint8_t
     return AO_char_compare_and_swap_acquire(&a->word, expected, value) != 0;
 }
 
-/* Writes the byte without changing it. */
-static inline void atomic_u8_touch(atomic_u8 *a)
-{
-    (void)AO_char_fetch_and_add(&a->word, 0);
-}
-
 static inline uint32_t atomic_u32_load(const atomic_u32 *a)
 {
     return AO_int_load(&a->word);

@@ -67,8 +67,8 @@ static int map_pages(const struct page_states *states, size_t start, size_t size
             size -= views->page_size;
             break;
         case -EFAULT:
-            /* A hole in the file: a write through the alias gives it memory. The page is ours. */
-            atomic_u8_touch((atomic_u8 *)views_alias(views, start));
+            /* A hole in the file: reading it through the alias gives it memory. */
+            (void)atomic_u8_load((const atomic_u8 *)views_alias(views, start));
             break;
         case -ENOENT:
             /* Compaction has ended meanwhile: the view shows all pages by itself. */
