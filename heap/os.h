@@ -33,8 +33,6 @@ struct os {
     int (*file_memory)(const struct os *os, int file, uint64_t *bytes);
     /* Gives the memory of a range of the file back; it reads as zeros afterwards. */
     int (*file_discard)(const struct os *os, int file, size_t offset, size_t size);
-    /* Gives a range of the file memory, where it has none, without reading or writing it. */
-    int (*file_populate)(const struct os *os, int file, size_t offset, size_t size);
 
     /* Reserves inaccessible address space; nothing is ever put there by anyone else. */
     int (*reserve)(const struct os *os, size_t size, size_t alignment, void **start);

@@ -69,16 +69,6 @@ static int linux_file_discard(const struct os *os, int file, size_t offset, size
     return result(fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)size));
 }
 
-static int linux_file_populate(const struct os *os, int file, size_t offset, size_t size)
-{
-    (void)os;
-    int status;
-    do {
-        status = result(fallocate(file, 0, (off_t)offset, (off_t)size));
-    } while (status == -EINTR);
-    return status;
-}
-
 static int linux_reserve(const struct os *os, size_t size, size_t alignment, void **start)
 {
     (void)os;
@@ -301,7 +291,6 @@ const struct os *os_linux(void)
         .file_close = linux_close,
         .file_memory = linux_file_memory,
         .file_discard = linux_file_discard,
-        .file_populate = linux_file_populate,
         .reserve = linux_reserve,
         .unmap = linux_unmap,
         .reserve_again = linux_reserve_again,

@@ -13,7 +13,6 @@ static const struct {
     [OS_FILE_CLOSE] = {"file_close", EIO},
     [OS_FILE_MEMORY] = {"file_memory", EIO},
     [OS_FILE_DISCARD] = {"file_discard", EOPNOTSUPP},
-    [OS_FILE_POPULATE] = {"file_populate", ENOSPC},
     [OS_RESERVE] = {"reserve", ENOMEM},
     [OS_UNMAP] = {"unmap", ENOMEM},
     [OS_RESERVE_AGAIN] = {"reserve_again", ENOMEM},
@@ -215,8 +214,6 @@ static size_t failing_page_size(const struct os *os)
 PASS_ON(OS_FILE_MEMORY, file_memory, (const struct os *os, int file, uint64_t *bytes), (os, file, bytes))
 PASS_ON(OS_FILE_DISCARD, file_discard, (const struct os *os, int file, size_t offset, size_t size),
         (os, file, offset, size))
-PASS_ON(OS_FILE_POPULATE, file_populate, (const struct os *os, int file, size_t offset, size_t size),
-        (os, file, offset, size))
 PASS_ON(OS_RESERVE_AGAIN, reserve_again, (const struct os *os, void *start, size_t size), (os, start, size))
 PASS_ON(OS_RESERVE_AT, reserve_at, (const struct os *os, void *start, size_t size), (os, start, size))
 PASS_ON(OS_MAP_FILE, map_file, (const struct os *os, void *start, size_t size, int file),
@@ -250,7 +247,6 @@ void os_failing_init(struct os_failing *failing)
         .file_close = failing_file_close,
         .file_memory = failing_file_memory,
         .file_discard = failing_file_discard,
-        .file_populate = failing_file_populate,
         .reserve = failing_reserve,
         .unmap = failing_unmap,
         .reserve_again = failing_reserve_again,

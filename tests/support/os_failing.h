@@ -19,7 +19,6 @@ enum os_call {
     OS_FILE_CLOSE,
     OS_FILE_MEMORY,
     OS_FILE_DISCARD,
-    OS_FILE_POPULATE,
     OS_RESERVE,
     OS_UNMAP,
     OS_RESERVE_AGAIN,
