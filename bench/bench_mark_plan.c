@@ -37,9 +37,8 @@ static void mark(gbench_state *state, void *context)
     graph_forget_plan(&graph);
     uint64_t objects = 0;
     while (gbench_keep_running(state)) {
-        mark_prepare(&graph.collector.mark);
         uint64_t before = thread_nanoseconds();
-        mark_run(&graph.collector.mark, &graph.world);
+        mark_run(&graph.collector.mark);
         add_iteration(state, before);
         objects += graph.collector.mark.objects;
     }

@@ -156,7 +156,8 @@ static int start(struct collector *collector, const char **failed)
 
 static int create_tables(struct collector *collector)
 {
-    int status = mark_create(&collector->mark, collector->memory);
+    int status = mark_create(&collector->mark, collector->memory, collector->world, &collector->workers,
+                             collector->options.mark_packets);
     if (status != 0)
         return status;
     status = plan_create(&collector->plan, collector->memory);
@@ -190,10 +191,16 @@ int collector_create(struct collector *collector, struct memory *memory, const s
 {
     *collector = (struct collector){.memory = memory, .world = world, .options = *options};
     memory->pages.faults = options->faults;
-    *failed = "reserving the collector's tables (mmap)";
-    int status = create_tables(collector);
+    *failed = "starting worker threads";
+    int status = workers_create(&collector->workers, memory->os, options->workers);
     if (status != 0)
         return status;
+    *failed = "reserving the collector's tables (mmap)";
+    status = create_tables(collector);
+    if (status != 0) {
+        workers_destroy(&collector->workers);
+        return status;
+    }
     compaction_init(&collector->compaction, memory, &collector->plan);
     collector->reserve = reserve_of(memory->regions.count);
     cycle_pace(collector);
@@ -204,6 +211,7 @@ int collector_create(struct collector *collector, struct memory *memory, const s
         pthread_cond_destroy(&collector->changed);
         pthread_mutex_destroy(&collector->lock);
         destroy_tables(collector);
+        workers_destroy(&collector->workers);
     }
     return status;
 }
@@ -219,4 +227,5 @@ void collector_destroy(struct collector *collector)
     pthread_cond_destroy(&collector->changed);
     pthread_mutex_destroy(&collector->lock);
     destroy_tables(collector);
+    workers_destroy(&collector->workers);
 }

@@ -24,6 +24,8 @@ struct collector_options {
     int verify;                /* see shale_options */
     unsigned evacuate_percent; /* regions at most so full are worth moving */
     unsigned trigger_percent;  /* of what is free after a cycle, used up before the next starts */
+    unsigned workers;          /* threads that mark and compact, the collector's own included */
+    uint32_t mark_packets;     /* see mark_create */
 };
 
 struct collector_statistics {
@@ -34,7 +36,7 @@ struct collector_statistics {
     atomic_u64 bytes_moved;
     atomic_u64 live_bytes; /* by the last mark */
     struct durations flip_pause;
-    struct durations mark_pause;
+    struct durations mark_time;
     struct durations time_to_stop;
 };
 
@@ -42,15 +44,16 @@ struct collector {
     struct memory *memory;
     const struct world *world;
     struct collector_options options;
+    struct workers workers;
     struct mark mark;
     struct plan plan;
     struct compaction compaction;
     struct verify verify;
     struct fault_server server; /* SHALE_COMPACTION_FAULT_THREAD */
     struct shale_visitor
-        root_visitor;        /* of the running flip; set while stopped, used until roots are settled */
-    struct builder worker;   /* the collector thread */
-    struct builder handlers; /* SHALE_COMPACTION_FAULT_SIGNAL: all mutators */
+        root_visitor; /* of the running flip; set while stopped, used until roots are settled */
+    struct builder builders[WORKERS_MAX]; /* of the workers */
+    struct builder handlers;              /* SHALE_COMPACTION_FAULT_SIGNAL: all mutators */
     struct collector_statistics statistics;
     uint32_t reserve;   /* free regions that mutators leave to evacuation */
     atomic_u32 trigger; /* free regions at which a mutator asks for a cycle */

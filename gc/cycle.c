@@ -6,51 +6,48 @@
 
 #include <inttypes.h>
 
-static void start_recording(struct bump *bump, struct memory *memory)
+static void record_local(void *argument, struct mutator_local *local)
 {
-    (void)memory;
-    bump_start_recording(bump);
+    bump_record(&local->bump, argument);
+}
+
+/* What is live must have its bit: what can be reached now is part of what could be when marking began, or was born. */
+static void verify_marks(struct collector *collector)
+{
+    const struct world *world = collector->world;
+    struct verify_summary summary;
+    world->stop(world->context);
+    world->visit_mutators(world->context, record_local, collector->memory);
+    collector_verify(collector, views_alias(&collector->memory->views, 0), VERIFY_MARKED, "after marking",
+                     &summary);
+    world->resume(world->context);
 }
 
 static void mark(struct collector *collector)
 {
-    const struct world *world = collector->world;
     struct collector_statistics *statistics = &collector->statistics;
-    mark_prepare(&collector->mark);
-
-    uint64_t asked = clock_nanoseconds();
-    world->stop(world->context);
-    uint64_t stopped = clock_nanoseconds();
-    mark_run(&collector->mark, world);
-    atomic_u32_store(&collector->memory->recording, 1);
-    world->visit_buffers(world->context, start_recording);
-    if (collector->options.verify != 0) {
-        struct verify_summary summary;
-        collector_verify(collector, views_alias(&collector->memory->views, 0), VERIFY_MARKED, "after marking",
-                         &summary);
-        if (summary.objects != collector->mark.objects || summary.bytes != collector->mark.bytes)
-            collector_verify_failed(collector, "after marking",
-                                    "marking counted other objects than there are");
-    }
-    uint64_t done = clock_nanoseconds();
-    world->resume(world->context);
-
-    durations_record(&statistics->time_to_stop, stopped - asked);
-    durations_record(&statistics->mark_pause, done - stopped);
+    uint64_t began = clock_nanoseconds();
+    mark_run(&collector->mark);
+    durations_record(&statistics->mark_time, clock_nanoseconds() - began);
     atomic_u64_fetch_add(&statistics->objects_marked, collector->mark.objects);
     atomic_u64_fetch_add(&statistics->bytes_marked, collector->mark.bytes);
     atomic_u64_store(&statistics->live_bytes, collector->mark.bytes);
-    mark_trim(&collector->mark);
+    if (collector->options.verify != 0)
+        verify_marks(collector);
 }
 
-/* Nothing moves: mutators need not record what they allocate. Being stopped for it makes sure that none of
- * them is still setting bits when the next cycle clears them. */
+static void stop_recording_local(void *argument, struct mutator_local *local)
+{
+    (void)argument;
+    bump_stop_recording(&local->bump);
+}
+
+/* Nothing moves: mutators need not record what they allocate. When all have taken part, none of them is still setting
+ * bits that the next cycle is about to clear. */
 static void stop_recording(struct collector *collector)
 {
     const struct world *world = collector->world;
-    world->stop(world->context);
-    atomic_u32_store(&collector->memory->recording, 0);
-    world->resume(world->context);
+    world->handshake(world->context, STAGE_IDLE, stop_recording_local, NULL);
 }
 
 static void plan(struct collector *collector, enum plan_scope scope)
@@ -65,12 +62,18 @@ static void plan(struct collector *collector, enum plan_scope scope)
     }
 }
 
+static void compact_task(void *argument, unsigned index)
+{
+    struct collector *collector = argument;
+    while (compact_next_region(&collector->compaction, &collector->builders[index]))
+        continue;
+}
+
 static void compact(struct collector *collector, bool concurrent)
 {
     if (concurrent) {
-        while (compact_next_region(&collector->compaction, &collector->worker))
-            continue;
-        compact_end(&collector->compaction, &collector->worker);
+        workers_run(&collector->workers, compact_task, collector);
+        compact_end(&collector->compaction, &collector->builders[0]);
     }
     collector->world->settle_roots(collector->world->context);
     atomic_u64_fetch_add(&collector->statistics.flips, 1);

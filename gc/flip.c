@@ -36,6 +36,11 @@ static bool empty_mutator_view(struct collector *collector)
     return status == 0;
 }
 
+static void flip_local(void *argument, struct mutator_local *local)
+{
+    bump_flip(&local->bump, argument);
+}
+
 /* Looks at the graph as a mutator will see it: with a page fault on each page, answered in the meantime by the
  * fault server or by this thread's own handler. The world is still stopped, so it must be the graph from
  * before. */
@@ -60,8 +65,8 @@ bool flip(struct collector *collector)
     uint64_t asked = clock_nanoseconds();
     world->stop(world->context);
     uint64_t stopped = clock_nanoseconds();
-    world->visit_buffers(world->context, bump_flip);
-    atomic_u32_store(&memory->recording, 0);
+    world->visit_mutators(world->context, flip_local, memory);
+    world->set_stage(world->context, STAGE_IDLE);
     memory_unseal_all(memory);
     struct verify_summary before = {0};
     if (collector->options.verify != 0)
@@ -74,7 +79,7 @@ bool flip(struct collector *collector)
     page_states_flip(&memory->pages);
     world->begin_root_update(world->context, &collector->root_visitor);
     if (!concurrent)
-        compact_in_pause(&collector->compaction, &collector->worker);
+        compact_in_pause(&collector->compaction, &collector->builders[0]);
     if (collector->options.verify == 1)
         verify_after(collector, &before);
 

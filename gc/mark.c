@@ -1,129 +1,172 @@
 #include "gc/mark.h"
 
-#include "heap/live_bits.h"
+/* Memory for packets is this fraction of the heap, at least. */
+enum { PACKET_MEMORY_DIVISOR = 256, PACKETS_LEAST = 512 };
 
-#include <string.h>
-
-/* Work lists up to this size keep their memory. */
-#define MARK_KEEP ((size_t)1 << 20)
-
-int mark_create(struct mark *mark, struct memory *memory)
+static uint32_t default_packets(const struct memory *memory)
 {
-    size_t size = memory->views.size;
-    *mark =
-        (struct mark){.memory = memory, .base = (uintptr_t)views_mutator(&memory->views, 0), .size = size};
-    mark->table.size = (size >> GRANULE_SHIFT) * sizeof *mark->work;
-    int status = memory->os->map_table(memory->os, mark->table.size, &mark->table.start);
+    size_t packets = memory->views.size / PACKET_MEMORY_DIVISOR / sizeof(struct packet);
+    return packets > PACKETS_LEAST ? (uint32_t)packets : PACKETS_LEAST;
+}
+
+static void destroy_tracers(struct mark *mark, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        tracer_destroy(&mark->tracers[i]);
+    mark->memory->os->unmap(mark->memory->os, mark->table.start, mark->table.size);
+}
+
+int mark_create(struct mark *mark, struct memory *memory, const struct world *world, struct workers *workers,
+                uint32_t packet_limit)
+{
+    *mark = (struct mark){.memory = memory, .world = world, .workers = workers};
+    const struct os *os = memory->os;
+    mark->table.size = workers->count * sizeof *mark->tracers;
+    int status = os->map_table(os, mark->table.size, &mark->table.start);
     if (status != 0)
-        mark->table.size = 0;
-    mark->work = mark->table.start;
+        return status;
+    mark->tracers = mark->table.start;
+    for (unsigned i = 0; i < workers->count; i++) {
+        status = tracer_create(&mark->tracers[i], memory, &mark->work);
+        if (status != 0) {
+            destroy_tracers(mark, i);
+            return status;
+        }
+    }
+    status = work_create(&mark->work, os, packet_limit != 0 ? packet_limit : default_packets(memory));
+    if (status != 0)
+        destroy_tracers(mark, workers->count);
     return status;
 }
 
 void mark_destroy(struct mark *mark)
 {
-    if (mark->table.size != 0)
-        mark->memory->os->unmap(mark->memory->os, mark->table.start, mark->table.size);
+    work_destroy(&mark->work);
+    destroy_tracers(mark, mark->workers->count);
 }
+
+/* ---- what mutators do ------------------------------------------------------------------------------ */
+
+static void begin_local(void *context, struct mutator_local *local)
+{
+    (void)context;
+    local_set_barrier(local, BARRIER_OLD | BARRIER_NEW);
+}
+
+static void scan_local(void *context, struct mutator_local *local)
+{
+    struct mark *mark = context;
+    struct shading shading = {&mark->work, mark->memory, &local->shaded};
+    struct shale_visitor visitor = visitor_make(shade_slots, &shading);
+    mark->world->visit_mutator_roots(mark->world->context, local, &visitor);
+    shade_offer(&mark->work, &local->shaded);
+    bump_start_recording(&local->bump, mark->memory);
+    local_set_barrier(local, BARRIER_OLD);
+}
+
+static void flush_local(void *context, struct mutator_local *local)
+{
+    struct mark *mark = context;
+    shade_offer(&mark->work, &local->shaded);
+}
+
+static void finish_local(void *context, struct mutator_local *local)
+{
+    struct mark *mark = context;
+    shade_drop(&mark->work, &local->shaded);
+    local_set_barrier(local, 0);
+}
+
+void mark_attach(struct mutator_local *local, enum mark_stage stage)
+{
+    static const uint32_t barriers[] = {
+        [STAGE_IDLE] = 0,
+        [STAGE_BEGUN] = BARRIER_OLD | BARRIER_NEW,
+        [STAGE_TRACING] = BARRIER_OLD, /* it has no roots: so it is scanned */
+        [STAGE_DECIDED] = 0,
+    };
+    local->shaded = NULL;
+    local->bump.recording = stage == STAGE_TRACING || stage == STAGE_DECIDED;
+    local_set_barrier(local, barriers[stage]);
+}
+
+void mark_detach(struct mark *mark, struct mutator_local *local)
+{
+    shade_offer(&mark->work, &local->shaded);
+    shade_drop(&mark->work, &local->shaded);
+}
+
+/* ---- phases ---------------------------------------------------------------------------------------- */
 
 void mark_prepare(struct mark *mark)
 {
     struct region_table *regions = &mark->memory->regions;
     for (region_number r = 0; r < regions->count; r++) {
         region_begin_cycle(regions, r);
-        if (regions->regions[r].marked)
+        if (atomic_u8_load(&regions->regions[r].marked) != 0)
             memory_clear_live_bits(mark->memory, r);
     }
+    for (unsigned i = 0; i < mark->workers->count; i++)
+        trace_begin(&mark->tracers[i]);
+    work_drop(&mark->work);
 }
 
-/* Sets the bit of an object that has arrived in the cache; pushes it if it has slots. */
-static inline void mark_object(struct mark *mark, granule_number granule)
+void mark_roots(struct mark *mark)
 {
-    struct memory *memory = mark->memory;
-    if (bits_test(memory->live_bits, granule))
-        return;
-    bits_set(memory->live_bits, granule);
-    uint64_t header = memory_header(memory, granule_start(granule));
-    const struct type *type = memory_type(memory, header);
-    uint32_t size = (uint32_t)object_size(type, header);
-    struct region *region = &memory->regions.regions[region_of(granule_start(granule))];
-    region->marked = true;
-    region->live_bytes += size;
-    if (size > region->largest)
-        region->largest = size;
-    mark->objects++;
-    mark->bytes += size;
-    if (type->shape != SHAPE_POINTER_FREE)
-        mark->work[mark->work_count++] = granule;
+    const struct world *world = mark->world;
+    world->handshake(world->context, STAGE_BEGUN, begin_local, mark);
+    /* Seen by whoever registers roots of the heap after they were visited below. */
+    atomic_u32_store(&mark->active, 1);
+    world->handshake(world->context, STAGE_TRACING, scan_local, mark);
+    struct packet *packet = NULL;
+    struct shading shading = {&mark->work, mark->memory, &packet};
+    struct shale_visitor visitor = visitor_make(shade_slots, &shading);
+    world->visit_heap_roots(world->context, &visitor);
+    shade_offer(&mark->work, &packet);
 }
 
-static inline granule_number take_pending(struct mark *mark)
+static void trace_task(void *argument, unsigned index)
 {
-    granule_number granule = mark->pending[mark->pending_first];
-    mark->pending_first = (mark->pending_first + 1) % MARK_PREFETCH;
-    mark->pending_count--;
-    return granule;
+    struct mark *mark = argument;
+    trace(&mark->tracers[index]);
 }
 
-static inline void reach(struct mark *mark, uint64_t address)
+void mark_trace(struct mark *mark)
 {
-    size_t offset = address - mark->base;
-    if (offset >= mark->size)
-        return; /* NULL, or an address outside the heap */
-    granule_number granule = granule_of(offset);
-    __builtin_prefetch(views_alias(&mark->memory->views, offset) - HEADER_SIZE);
-    __builtin_prefetch(&mark->memory->live_bits[granule >> 6]);
-    if (mark->pending_count == MARK_PREFETCH)
-        mark_object(mark, take_pending(mark));
-    mark->pending[(mark->pending_first + mark->pending_count) % MARK_PREFETCH] = granule;
-    mark->pending_count++;
+    do {
+        work_begin(&mark->work, mark->workers->count);
+        workers_run(mark->workers, trace_task, mark);
+    } while (trace_rescan(&mark->tracers[0]));
 }
 
-static inline __attribute__((always_inline)) void mark_slots(void *context, uint64_t *slots, size_t count,
-                                                             bool value)
+bool mark_flush(struct mark *mark)
 {
-    struct mark *mark = context;
-    const shale_encoding *encoding = &mark->memory->encoding;
-    for (size_t i = 0; i < count; i++) {
-        if (!value)
-            reach(mark, slots[i]);
-        else if (value_is_reference(encoding, slots[i]))
-            reach(mark, value_address(encoding, slots[i]));
-    }
+    const struct world *world = mark->world;
+    world->handshake(world->context, STAGE_TRACING, flush_local, mark);
+    return packet_none_full(&mark->work.pool) && atomic_u32_load_acquire(&mark->work.noted) == 0;
 }
 
-static void drain(struct mark *mark)
+void mark_finish(struct mark *mark)
 {
-    while (mark->work_count != 0 || mark->pending_count != 0) {
-        if (mark->work_count == 0) {
-            mark_object(mark, take_pending(mark));
-            continue;
-        }
-        if (mark->work_count > mark->work_peak)
-            mark->work_peak = mark->work_count;
-        size_t offset = granule_start(mark->work[--mark->work_count]);
-        uint64_t header = memory_header(mark->memory, offset);
-        char *object = views_alias(&mark->memory->views, offset);
-        object_visit_slots(memory_type(mark->memory, header), header, object, object, 0, SIZE_MAX, mark_slots,
-                           mark);
-    }
-}
-
-void mark_run(struct mark *mark, const struct world *world)
-{
+    const struct world *world = mark->world;
+    atomic_u32_store(&mark->active, 0);
+    world->handshake(world->context, STAGE_DECIDED, finish_local, mark);
     mark->objects = 0;
     mark->bytes = 0;
-    struct shale_visitor visitor = visitor_make(mark_slots, mark);
-    world->visit_roots(world->context, &visitor);
-    drain(mark);
+    for (unsigned i = 0; i < mark->workers->count; i++) {
+        trace_end(&mark->tracers[i]);
+        mark->objects += mark->tracers[i].objects;
+        mark->bytes += mark->tracers[i].bytes;
+    }
+    packet_pool_trim(&mark->work.pool);
 }
 
-void mark_trim(struct mark *mark)
+void mark_run(struct mark *mark)
 {
-    size_t bytes = mark->work_peak * sizeof *mark->work;
-    if (bytes > MARK_KEEP)
-        mark->memory->os->discard_table(
-            mark->memory->os, mark->work,
-            round_up(bytes, HEAP_UNIT) < mark->table.size ? round_up(bytes, HEAP_UNIT) : mark->table.size);
-    mark->work_peak = 0;
+    mark_prepare(mark);
+    mark_roots(mark);
+    do {
+        mark_trace(mark);
+    } while (!mark_flush(mark));
+    mark_finish(mark);
 }

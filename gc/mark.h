@@ -1,47 +1,93 @@
 /*
- * Marking: which objects can be reached from the roots.
+ * Marking: finding what is live, while the program runs.
  *
- * [mark] Runs while the world is stopped. Afterwards the live bits are set for exactly the reachable objects
- * [live], and every region's live_bytes and largest describe them. An object is pushed once, when its bit is
- * set, so the work list never holds more entries than there are objects and is reserved for that many; depth
- * costs no stack.
+ * [mark] A snapshot at the beginning, taken without stopping anybody (after Doligez and Gonthier, "Portable,
+ * unobtrusive garbage collection for multiprocessor systems", POPL 1994; the order of the handshakes is the one that
+ * Gammie, Hosking and Engelhardt prove, "Relaxing safely", PLDI 2015). When it is complete the live bits say what is
+ * live [live], every region's live_bytes and largest describe what was marked in it, and nothing that a
+ * mutator can get hold of is left unmarked.
  *
- * Only the collector thread uses any of this.
+ *  1. Handshake BEGUN: every mutator's stores shade what they overwrite and what they store.
+ *  2. Handshake TRACING: each shades its own roots, from then on its stores shade only what they overwrite, and what it
+ *     allocates is born.
+ *  3. The roots of the heap are shaded. They are written by stores with a barrier, like slots of objects.
+ *  4. All is traced; a handshake has every mutator offer what it shaded since; until nothing is offered.
+ *  5. Handshake DECIDED: the barriers are off.
+ *
+ * Why nothing is lost. While anything live is unmarked, each such object is reached by a path of unmarked objects from
+ * one that was shaded. A mutator that was scanned only ever holds objects that are marked, born or so protected: it
+ * held or could reach them when it was scanned, or it read them from a slot. To make an object X unprotected, the
+ * path to it must be cut: the store that cuts it shades what it overwrites. Two cases remain, both with a mutator M that
+ * is not yet scanned, whose frames hold X, while nothing else does:
+ *
+ *  - M stores X into an object that was traced already, and forgets X before it is scanned. Hence such a store shades
+ *    what it stores (BARRIER_NEW) for as long as its mutator is not scanned.
+ *  - M' that was scanned reads X from a slot, and another mutator overwrites that slot. All have their barriers on
+ *    since before the first was scanned, hence two handshakes and not one.
+ *
+ * An object that is allocated before its mutator is scanned is marked like any other, since what is stored into it
+ * first is stored without a barrier; one that is allocated afterwards is born. (<shale/shale.h> allows plain first
+ * stores only until the object is stored anywhere.)
+ *
+ * When it is complete: at the start of the last handshake no tracer had work; each mutator offered nothing in it, so
+ * its packet was empty since the handshake before. So at the start nothing was shaded that was not marked, and by
+ * the above everything live is marked; from then on stores find only marked objects to shade, which they leave out.
+ *
+ * tests/model/marking.pml has the protocol in Promela.
+ *
+ * Who writes what: `active` the collector, read by who registers roots of the heap; the rest the collector, or its
+ * workers as said in work.h and trace.h.
  */
 #ifndef SHALE_GC_MARK_H
 #define SHALE_GC_MARK_H
 
+#include "gc/shade.h"
+#include "gc/trace.h"
+#include "gc/workers.h"
 #include "gc/world.h"
-
-/* Objects on their way into the cache: looked at once their header and bit have had time to arrive. */
-enum { MARK_PREFETCH = 16 };
 
 struct mark {
     struct memory *memory;
-    uintptr_t base; /* of the mutator view */
-    size_t size;
-    granule_number *work;
-    size_t work_count;
-    size_t work_peak;
-    granule_number pending[MARK_PREFETCH]; /* ring */
-    unsigned pending_first;
-    unsigned pending_count;
-    uint64_t objects; /* found live by the last mark */
+    const struct world *world;
+    struct workers *workers;
+    struct work work;
+    struct tracer *tracers; /* one for each worker */
+    atomic_u32 active;      /* not 0: roots that appear or go must be shaded */
+    uint64_t objects;       /* found live by the last marking, besides what was born */
     uint64_t bytes;
     struct memory_table table;
 };
 
-/* Returns 0 or a negative errno value. */
-int mark_create(struct mark *mark, struct memory *memory);
+/* `packet_limit` bounds the memory for work; 0: chosen by the heap's size. Returns 0 or a negative errno value. */
+int mark_create(struct mark *mark, struct memory *memory, const struct world *world, struct workers *workers,
+                uint32_t packet_limit);
 void mark_destroy(struct mark *mark);
 
-/* Before the stop: clears what the last cycle left, so that the stop need not. */
+/* The whole marking. */
+void mark_run(struct mark *mark);
+
+/* The parts of it: */
+
+/* Clears what the last cycle left. */
 void mark_prepare(struct mark *mark);
+/* Steps 1 to 3. */
+void mark_roots(struct mark *mark);
+/* Traces what was shaded, on all workers. */
+void mark_trace(struct mark *mark);
+/* Has all mutators offer what they shaded. Returns whether there was nothing. */
+bool mark_flush(struct mark *mark);
+/* Step 5. */
+void mark_finish(struct mark *mark);
 
-/* The world is stopped: marks all that can be reached. */
-void mark_run(struct mark *mark, const struct world *world);
+/* A mutator attaches, at a stage. */
+void mark_attach(struct mutator_local *local, enum mark_stage stage);
+/* A mutator detaches; its roots are gone. */
+void mark_detach(struct mark *mark, struct mutator_local *local);
 
-/* After the stop: gives the work list's memory back when it was large. */
-void mark_trim(struct mark *mark);
+/* A mutator's store: shades what a word that is overwritten or stored refers to. */
+static inline void mark_shade(struct mark *mark, struct mutator_local *local, uint64_t address)
+{
+    shade(&mark->work, mark->memory, &local->shaded, address);
+}
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * What the collector needs from the layer above: stopping the mutators, and showing roots and allocation
- * buffers. A table of functions, so that the collector is tested with a fake world.
+ * What the collector needs from the layer above: handshakes with the mutators, stopping them, and showing roots. A
+ * table of functions, so that the collector is tested with a fake world.
  *
  * All are called on the collector thread only. Between `stop` and `resume` no mutator runs, or touches the
  * heap; those in native sections go on outside of it.
@@ -8,14 +8,30 @@
 #ifndef SHALE_GC_WORLD_H
 #define SHALE_GC_WORLD_H
 
-#include "heap/bump.h"
+#include "gc/mutator_local.h"
 #include "heap/object.h"
+
+/* Something to do for one mutator. */
+typedef void (*local_function)(void *argument, struct mutator_local *local);
 
 struct world {
     void *context;
+    /* Has every mutator run `function` once, at its next safepoint; for those in native sections the collector does.
+     * Returns when all have. Mutators that attach from now on begin at `stage`. */
+    void (*handshake)(void *context, enum mark_stage stage, local_function function, void *argument);
+    /* Within a handshake, for the mutator that is served: shows its own roots. */
+    void (*visit_mutator_roots)(void *context, struct mutator_local *local, struct shale_visitor *visitor);
+    /* Running: shows the roots that belong to no mutator. They may be changed at the same time, by stores that shade
+     * what they overwrite. */
+    void (*visit_heap_roots)(void *context, struct shale_visitor *visitor);
+
     /* Returns when every mutator is stopped or in a native section; they stay so until `resume`. */
     void (*stop)(void *context);
     void (*resume)(void *context);
+    /* Stopped: runs `function` for every mutator. */
+    void (*visit_mutators)(void *context, local_function function, void *argument);
+    /* Stopped: mutators that attach afterwards begin at `stage`. */
+    void (*set_stage)(void *context, enum mark_stage stage);
     /* Stopped: shows every root, of all mutators and of the heap. */
     void (*visit_roots)(void *context, struct shale_visitor *visitor);
     /* Stopped: has all roots shown to `visitor`, but lets a mutator do its own before it runs on. The visitor
@@ -23,8 +39,6 @@ struct world {
     void (*begin_root_update)(void *context, struct shale_visitor *visitor);
     /* Running or stopped: completes the update for mutators that have not done so themselves. */
     void (*settle_roots)(void *context);
-    /* Stopped: every allocation buffer. */
-    void (*visit_buffers)(void *context, void (*visit)(struct bump *bump, struct memory *memory));
     /* One line about what the collector does or found. */
     void (*log)(void *context, shale_log_level level, const char *line);
 };

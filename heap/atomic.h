@@ -44,6 +44,12 @@ static inline void atomic_u8_store_release(atomic_u8 *a, uint8_t value)
     AO_char_store_release(&a->word, value);
 }
 
+/* Ordered with everything before and after it. */
+static inline void atomic_u8_store_full(atomic_u8 *a, uint8_t value)
+{
+    AO_char_store_full(&a->word, value);
+}
+
 static inline bool atomic_u8_cas_acquire(atomic_u8 *a, uint8_t expected, uint8_t value)
 {
     return AO_char_compare_and_swap_acquire(&a->word, expected, value) != 0;
@@ -83,6 +89,45 @@ static inline uint32_t atomic_u32_fetch_add(atomic_u32 *a, uint32_t value)
 static inline uint64_t atomic_u64_load(const atomic_u64 *a)
 {
     return AO_load(&a->word);
+}
+
+static inline uint32_t atomic_u32_fetch_add_full(atomic_u32 *a, uint32_t value)
+{
+    return AO_int_fetch_and_add_full(&a->word, value);
+}
+
+static inline bool atomic_u32_cas_full(atomic_u32 *a, uint32_t expected, uint32_t value)
+{
+    return AO_int_compare_and_swap_full(&a->word, expected, value) != 0;
+}
+
+/* Sets the bits of `mask`. */
+static inline void atomic_u64_or(atomic_u64 *a, uint64_t mask)
+{
+    AO_or(&a->word, mask);
+}
+
+static inline bool atomic_u64_cas(atomic_u64 *a, uint64_t expected, uint64_t value)
+{
+    return AO_compare_and_swap(&a->word, expected, value) != 0;
+}
+
+/* Ordered with everything before and after it. */
+static inline uint64_t atomic_u64_load_full(const atomic_u64 *a)
+{
+    return AO_load_full(&a->word);
+}
+
+/* Loads what a pointer leads to that another thread has published with a release store: what is read through the
+ * loaded value is at least as new as the publication. The processors that matter order a load after the one that
+ * gave it its address; only a checking tool has to be told. */
+static inline uint64_t atomic_u64_load_dependent(const atomic_u64 *a)
+{
+#if defined(__SANITIZE_THREAD__)
+    return AO_load_acquire(&a->word);
+#else
+    return AO_load_dd_acquire_read(&a->word);
+#endif
 }
 
 static inline uint64_t atomic_u64_load_acquire(const atomic_u64 *a)

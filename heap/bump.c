@@ -10,39 +10,55 @@ void bump_init(struct bump *bump, size_t chunk_size)
     *bump = (struct bump){.region = REGION_NONE, .chunk_size = chunk_size};
 }
 
-/* Sets the live bits of the objects from `recorded` up to the cursor. They lie back to back. */
-static void record(struct bump *bump, struct memory *memory)
+/* The objects from `recorded` up to the cursor lie back to back. A word of the bits is written once, since markers
+ * may be at work on the same one. */
+void bump_record(struct bump *bump, struct memory *memory)
 {
-    if (bump->region == REGION_NONE || atomic_u32_load(&memory->recording) == 0)
+    if (bump->region == REGION_NONE || !bump->recording)
         return;
     size_t cursor = views_offset(&memory->views, bump->api.cursor);
     size_t object = views_offset(&memory->views, bump->recorded);
     if (object < cursor)
-        memory->regions.regions[bump->region].marked = true;
+        atomic_u8_store(&memory->regions.regions[bump->region].marked, 1);
     while (object < cursor) {
-        bits_set(memory->live_bits, granule_of(object));
-        object += memory_object_size(memory, object);
+        chunk_number chunk = granule_of(object) >> 6;
+        uint64_t bits = 0;
+        for (; object < cursor && granule_of(object) >> 6 == chunk;
+             object += memory_object_size(memory, object))
+            bits |= UINT64_C(1) << (granule_of(object) & 63);
+        atomic_u64_or((atomic_u64 *)&memory->live_bits[chunk], bits);
     }
     bump->recorded = bump->api.cursor;
 }
 
-void bump_start_recording(struct bump *bump)
+void bump_start_recording(struct bump *bump, struct memory *memory)
 {
+    bump->recording = true;
     bump->recorded = bump->api.cursor;
+    if (bump->region != REGION_NONE) {
+        /* At a region's end there may be no room for another object, and its cursor at the next region. */
+        size_t from = views_offset(&memory->views, bump->api.cursor) - region_start(bump->region);
+        atomic_u32_store(&memory->regions.regions[bump->region].born_from,
+                         (uint32_t)(from < REGION_SIZE ? from : REGION_SIZE));
+    }
+}
+
+void bump_stop_recording(struct bump *bump)
+{
+    bump->recording = false;
 }
 
 void bump_close(struct bump *bump, struct memory *memory)
 {
     if (bump->region == REGION_NONE)
         return;
-    record(bump, memory);
+    bump_record(bump, memory);
     struct region *region = &memory->regions.regions[bump->region];
     size_t cursor = views_offset(&memory->views, bump->api.cursor);
     size_t top = cursor - HEADER_SIZE - region_start(bump->region);
     region->top = (uint32_t)(top < REGION_SIZE ? top : REGION_SIZE);
     /* [born-live] */
-    bool born = atomic_u32_load(&memory->recording) != 0;
-    region_set_state(&memory->regions, bump->region, born ? REGION_BORN : REGION_USED);
+    region_set_state(&memory->regions, bump->region, bump->recording ? REGION_BORN : REGION_USED);
     bump->region = REGION_NONE;
     bump->api.cursor = 0;
     bump->api.limit = 0;
@@ -52,9 +68,10 @@ void bump_close(struct bump *bump, struct memory *memory)
 
 void bump_flip(struct bump *bump, struct memory *memory)
 {
+    bump_record(bump, memory);
+    bump->recording = false;
     if (bump->region == REGION_NONE)
         return;
-    record(bump, memory);
     /* The cursor's page holds objects, so it becomes stale like any other; the pages after it are prepared
      * again before use. The header of the next object must not be on the old page either. */
     size_t page_size = memory->views.page_size;
@@ -100,6 +117,8 @@ static bool take_region(struct bump *bump, struct memory *memory, uint32_t reser
         return false;
     memory_unseal_region(memory, region);
     uintptr_t start = (uintptr_t)views_mutator(&memory->views, region_start(region));
+    if (bump->recording)
+        atomic_u32_store(&memory->regions.regions[region].born_from, 0);
     bump->region = region;
     bump->api.cursor = start + REGION_FIRST_OBJECT;
     bump->recorded = bump->api.cursor;
@@ -114,7 +133,7 @@ static bool extend(struct bump *bump, struct memory *memory, size_t size)
     uintptr_t need = bump->api.cursor + size;
     if (bump->region == REGION_NONE || need > bump->region_end)
         return false;
-    record(bump, memory);
+    bump_record(bump, memory);
     uintptr_t end = bump->chunk_end;
     do {
         end += bump->chunk_size;

@@ -7,11 +7,13 @@
  * stale, by the same claim and publish as everyone's [claim], so nobody touches a stale page [fault-free].
  *
  * [born-live] An object allocated during a cycle is not evacuated in that cycle: a region that a mutator
- * fills is not a candidate. While the memory is `recording`, the live bits of the objects in a chunk are set
- * when the chunk is left, and the last chunk's in the flip.
+ * fills is not a candidate. From when its mutator was scanned, what it allocates is *born*: live without being
+ * marked or traced. The region says from where on its objects were born, and their live bits are set chunk by
+ * chunk as the cursor leaves a chunk, and those of the last in the flip; so whether an object was born can be asked
+ * of the region at any time, while its bit is there only later.
  *
- * All fields are the owning thread's; the collector calls bump_flip and bump_start_recording for it while
- * the thread is stopped or native.
+ * All fields are the owning thread's; the collector calls the functions for it while the thread is stopped or
+ * native.
  */
 #ifndef SHALE_HEAP_BUMP_H
 #define SHALE_HEAP_BUMP_H
@@ -25,6 +27,7 @@ struct bump {
     uintptr_t region_end;
     uintptr_t recorded; /* objects below have their live bits set, or need none */
     size_t chunk_size;  /* bytes to prepare at a time */
+    bool recording;     /* what is allocated is born */
 };
 
 /* Bytes prepared at a time: fits the first-level cache beside what the program works on. */
@@ -41,10 +44,16 @@ uintptr_t bump_allocate(struct bump *bump, struct memory *memory, size_t size, u
 /* Hands the region back as used; there is none afterwards. */
 void bump_close(struct bump *bump, struct memory *memory);
 
-/* Marking has just set the bits of all objects there are. */
-void bump_start_recording(struct bump *bump);
+/* What is allocated from now on is born. */
+void bump_start_recording(struct bump *bump, struct memory *memory);
 
-/* Inside the flip: records what is left, and leaves the page that the cursor is in, which is stale now. */
+/* Sets the live bits of all objects born so far. */
+void bump_record(struct bump *bump, struct memory *memory);
+
+/* The cycle has ended without a flip. */
+void bump_stop_recording(struct bump *bump);
+
+/* Inside the flip: records what is left, for the last time, and leaves the page that the cursor is in, which is stale now. */
 void bump_flip(struct bump *bump, struct memory *memory);
 
 #endif

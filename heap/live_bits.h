@@ -1,15 +1,16 @@
 /*
  * Side bitmaps of one bit per granule; a word is a chunk.
  *
- * [live] Between a cycle's mark and its end, bit g of the live bits is set exactly when granule g is the
- * address of an object that was reachable when marking stopped the world, or that was allocated between
- * then and the flip (*born*). Marking sets the former; of the latter each mutator sets its own, chunk of its
- * buffer by chunk, at the latest in the flip (bump.h). Bits of one region are written by one thread at a
- * time, and regions share no words, so plain accesses do; readers come after a stop.
+ * [live] From the end of a cycle's marking to the cycle's end, bit g of the live bits is set exactly when granule
+ * g is the address of an object that marking reached, or that was allocated since its mutator was scanned
+ * (*born*). Markers set the former; of the latter each mutator sets its own, chunk of its buffer by chunk, at the
+ * latest in the flip (bump.h). While marking runs, several threads set bits of one word, so that takes the
+ * functions called shared; later readers come after a handshake or a stop that all of them took part in.
  */
 #ifndef SHALE_HEAP_LIVE_BITS_H
 #define SHALE_HEAP_LIVE_BITS_H
 
+#include "heap/atomic.h"
 #include "heap/layout.h"
 
 #include <stdbool.h>
@@ -26,6 +27,31 @@ static inline void bits_set(uint64_t *words, granule_number granule)
     words[granule >> 6] |= UINT64_C(1) << (granule & 63);
 }
 
+/* While others set bits. */
+static inline bool bits_test_shared(const uint64_t *words, granule_number granule)
+{
+    return (atomic_u64_load((const atomic_u64 *)&words[granule >> 6]) >> (granule & 63) & 1) != 0;
+}
+
+/* While others set bits: whether it was this call that set the bit. */
+static inline bool bits_set_shared(uint64_t *words, granule_number granule)
+{
+    atomic_u64 *word = (atomic_u64 *)&words[granule >> 6];
+    uint64_t bit = UINT64_C(1) << (granule & 63);
+    for (;;) {
+        uint64_t before = atomic_u64_load(word);
+        if ((before & bit) != 0)
+            return false;
+        if (atomic_u64_cas(word, before, before | bit))
+            return true;
+    }
+}
+
+static inline uint64_t bits_word(const uint64_t *words, size_t word)
+{
+    return atomic_u64_load((const atomic_u64 *)&words[word]);
+}
+
 /* The first set bit in [from, to); `to` when there is none. */
 static inline granule_number bits_next(const uint64_t *words, granule_number from, granule_number to)
 {
@@ -33,11 +59,11 @@ static inline granule_number bits_next(const uint64_t *words, granule_number fro
         return to;
     size_t word = from >> 6;
     size_t last = (size_t)(to - 1) >> 6;
-    uint64_t bits = words[word] & (~UINT64_C(0) << (from & 63));
+    uint64_t bits = bits_word(words, word) & (~UINT64_C(0) << (from & 63));
     while (bits == 0) {
         if (word == last)
             return to;
-        bits = words[++word];
+        bits = bits_word(words, ++word);
     }
     size_t found = (word << 6) + (unsigned)__builtin_ctzl(bits);
     return found < to ? (granule_number)found : to;
@@ -48,11 +74,11 @@ static inline granule_number bits_previous(const uint64_t *words, granule_number
 {
     size_t word = to >> 6;
     size_t first = from >> 6;
-    uint64_t bits = words[word] & (~UINT64_C(0) >> (63 - (to & 63)));
+    uint64_t bits = bits_word(words, word) & (~UINT64_C(0) >> (63 - (to & 63)));
     while (bits == 0) {
         if (word == first)
             return GRANULE_NONE;
-        bits = words[--word];
+        bits = bits_word(words, --word);
     }
     size_t found = (word << 6) + 63 - (unsigned)__builtin_clzl(bits);
     return found >= from ? (granule_number)found : GRANULE_NONE;

@@ -66,7 +66,7 @@ void memory_clear_live_bits(struct memory *memory, region_number region)
 {
     size_t chunks = REGION_CHUNKS;
     memset(memory->live_bits + (size_t)region * chunks, 0, chunks * sizeof(uint64_t));
-    memory->regions.regions[region].marked = false;
+    atomic_u8_store(&memory->regions.regions[region].marked, 0);
 }
 
 /* No address, no small number and no header: a reference read from freed memory is caught by every check. */

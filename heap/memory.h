@@ -5,6 +5,7 @@
 #ifndef SHALE_HEAP_MEMORY_H
 #define SHALE_HEAP_MEMORY_H
 
+#include "heap/live_bits.h"
 #include "heap/page_state.h"
 #include "heap/region.h"
 #include "heap/type.h"
@@ -22,9 +23,6 @@ struct memory {
     bool poison;
     /* A checking tool watches: every allocation takes the slow path, which announces the object. */
     bool announce;
-    /* Written by the collector while the world is stopped: objects allocated from now on are born during a
-     * cycle, so their live bits are recorded. */
-    atomic_u32 recording;
     atomic_u64 bytes_allocated;
 
     /* The blocks behind the tables, for memory_destroy. */
@@ -60,6 +58,14 @@ static inline size_t memory_object_size(const struct memory *memory, size_t offs
 static inline page_number memory_page(const struct memory *memory, size_t offset)
 {
     return (page_number)(offset >> memory->views.page_shift);
+}
+
+/* Whether the object at `offset` is live: marking reached it, or it was born in the cycle. From when marking is
+ * complete until the flip; before, objects of which it is false may yet be reached. Any thread. */
+static inline bool memory_is_live(const struct memory *memory, size_t offset)
+{
+    return bits_test_shared(memory->live_bits, granule_of(offset)) ||
+           region_born_at(&memory->regions, offset);
 }
 
 /* Clears a region's live bits. */

@@ -21,6 +21,8 @@ enum os_fault_delivery {
     OS_FAULTS_BY_SIGNAL /* the faulting thread gets SIGBUS */
 };
 
+enum { OS_THREAD_NAME_SIZE = 16 };
+
 struct os {
     const char *name;
 
@@ -79,6 +81,11 @@ struct os {
     int (*event_create)(const struct os *os);
     int (*event_set)(const struct os *os, int event);
     int (*event_close)(const struct os *os, int event);
+
+    /* The calling thread, as the system numbers it. */
+    int (*thread_id)(const struct os *os);
+    /* The name of a thread of this process, "?" when there is none. */
+    void (*thread_name)(const struct os *os, int id, char name[OS_THREAD_NAME_SIZE]);
 
     /* Starts a thread with all signals blocked but those that report its own faults. */
     int (*thread_start)(const struct os *os, pthread_t *thread, const char *thread_name, void *(*run)(void *),

@@ -5,6 +5,7 @@
 #include <linux/userfaultfd.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -282,6 +283,28 @@ static int linux_thread_start(const struct os *os, pthread_t *thread, const char
     return 0;
 }
 
+static int linux_thread_id(const struct os *os)
+{
+    (void)os;
+    return (int)gettid();
+}
+
+static void linux_thread_name(const struct os *os, int id, char name[OS_THREAD_NAME_SIZE])
+{
+    (void)os;
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/task/%d/comm", id);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t length = file >= 0 ? read(file, name, OS_THREAD_NAME_SIZE) : -1;
+    if (file >= 0)
+        close(file);
+    if (length <= 0) {
+        name[0] = '?';
+        length = 2;
+    }
+    name[length - 1] = '\0'; /* in place of the newline */
+}
+
 const struct os *os_linux(void)
 {
     static const struct os table = {
@@ -312,6 +335,8 @@ const struct os *os_linux(void)
         .event_create = linux_event_create,
         .event_set = linux_event_set,
         .event_close = linux_close,
+        .thread_id = linux_thread_id,
+        .thread_name = linux_thread_name,
         .thread_start = linux_thread_start,
     };
     return &table;

@@ -60,6 +60,7 @@ region_number region_take(struct region_table *table, enum region_state state, u
         taken->top = 0;
         taken->live_bytes = 0;
         taken->largest = 0;
+        atomic_u32_store(&taken->born_from, REGION_SIZE);
         atomic_u8_store(&taken->state, (uint8_t)state);
     }
     pthread_mutex_unlock(&table->lock);
@@ -81,6 +82,18 @@ void region_begin_cycle(struct region_table *table, region_number region)
         atomic_u8_store(&begun->state, REGION_USED);
     begun->live_bytes = 0;
     begun->largest = 0;
+    atomic_u32_store(&begun->born_from, REGION_SIZE);
+    pthread_mutex_unlock(&table->lock);
+}
+
+void region_add_live(struct region_table *table, region_number region, uint32_t bytes, uint32_t largest)
+{
+    pthread_mutex_lock(&table->lock);
+    struct region *marked = &table->regions[region];
+    atomic_u8_store(&marked->marked, 1);
+    marked->live_bytes += bytes;
+    if (marked->largest < largest)
+        marked->largest = largest;
     pthread_mutex_unlock(&table->lock);
 }
 

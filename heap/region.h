@@ -6,7 +6,7 @@
  *   FREE -> ALLOCATING   region_take, by the mutator that fills it from then on
  *   FREE -> DESTINATION  region_take, by the plan
  *   ALLOCATING -> USED   by its mutator, when it is full
- *   ALLOCATING -> BORN   the same while a cycle is between its mark and its flip [born-live]
+ *   ALLOCATING -> BORN   the same, when a cycle's births are recorded in it [born-live]
  *   BORN -> USED         the collector, when the next cycle starts
  *   USED -> EVACUATED    the plan: its live objects leave
  *   DESTINATION -> USED  reclaim, once all its pages are published
@@ -14,9 +14,11 @@
  *   USED -> FREE         the plan: nothing in it is live
  *
  * Who writes what: `state` under the table's lock (relaxed reads elsewhere are hints, or are ordered by a
- * stop); `top` and `recorded` by the region's mutator while ALLOCATING, by the plan while DESTINATION, by
- * nobody otherwise; `live_bytes` and `largest` by marking; `dirty` under the lock; `marked` by marking
- * and, in a region born since, by its mutator; `sealed` by reclaim and by who takes the region.
+ * stop); `top` by the region's mutator while ALLOCATING, by the plan while DESTINATION, by nobody otherwise;
+ * `live_bytes` and `largest` by marking, under the lock while mutators may mark too; `dirty` under the lock;
+ * `marked` and `rescan` by whoever marks in it, and cleared by the collector; `sealed` by reclaim and by who takes
+ * the region; `born_from` by the mutator that fills the region, before an object there can be reached by others,
+ * and by region_take and region_begin_cycle while nobody records.
  */
 #ifndef SHALE_HEAP_REGION_H
 #define SHALE_HEAP_REGION_H
@@ -37,10 +39,13 @@ enum region_state {
 
 struct region {
     atomic_u8 state;
-    bool dirty;   /* its memory may hold anything but zeros */
-    bool marked;  /* its live bits may hold anything but zeros */
-    bool sealed;  /* debug builds: its pages of the mutator view are inaccessible */
-    uint32_t top; /* bytes from its start in which there are objects */
+    atomic_u8 marked; /* its live bits may hold anything but zeros */
+    atomic_u8 rescan; /* has marked objects whose slots were not looked at: marking's packets ran out */
+    bool dirty;       /* its memory may hold anything but zeros */
+    bool sealed;      /* debug builds: its pages of the mutator view are inaccessible */
+    uint32_t top;     /* bytes from its start in which there are objects */
+    /* Objects this many bytes or more from its start were born in the running cycle. REGION_SIZE: none */
+    atomic_u32 born_from;
     uint32_t live_bytes;
     uint32_t largest; /* bytes of the largest live object */
     region_number next_free;
@@ -72,6 +77,9 @@ void region_set_state(struct region_table *table, region_number region, enum reg
 /* The collector, before marking: BORN regions become USED, and what the last mark counted is forgotten. */
 void region_begin_cycle(struct region_table *table, region_number region);
 
+/* Adds objects that were found live: `bytes` in all, the largest of `largest` bytes. Any thread. */
+void region_add_live(struct region_table *table, region_number region, uint32_t bytes, uint32_t largest);
+
 /* Gives a region back. */
 void region_free(struct region_table *table, region_number region);
 
@@ -79,6 +87,12 @@ void region_free(struct region_table *table, region_number region);
  * given back to the system; region_return_discarded then puts it back. */
 region_number region_take_resident(struct region_table *table, uint32_t keep);
 void region_return_discarded(struct region_table *table, region_number region);
+
+/* Whether the object at an offset was born in the running cycle. */
+static inline bool region_born_at(const struct region_table *table, size_t offset)
+{
+    return offset % REGION_SIZE >= atomic_u32_load(&table->regions[region_of(offset)].born_from);
+}
 
 static inline uint32_t region_free_count(const struct region_table *table)
 {

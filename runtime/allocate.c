@@ -42,19 +42,19 @@ static bool ask_embedder(struct mutator *mutator, size_t bytes)
 {
     const shale_options *options = &mutator->heap->options;
     return options->out_of_memory != NULL &&
-           options->out_of_memory(options->out_of_memory_context, &mutator->bump.api, bytes);
+           options->out_of_memory(options->out_of_memory_context, &mutator->local.bump.api, bytes);
 }
 
 /* NULL: the heap is full of live objects. */
 static void *obtain(struct mutator *mutator, size_t size, uint64_t header)
 {
     shale_heap *heap = mutator->heap;
-    region_number before = mutator->bump.region;
+    region_number before = mutator->local.bump.region;
     for (unsigned attempt = 0;;) {
         uintptr_t address =
-            bump_allocate(&mutator->bump, &heap->memory, size, header, heap->collector.reserve);
+            bump_allocate(&mutator->local.bump, &heap->memory, size, header, heap->collector.reserve);
         if (address != 0) {
-            if (mutator->bump.region != before &&
+            if (mutator->local.bump.region != before &&
                 region_free_count(&heap->memory.regions) <= atomic_u32_load(&heap->collector.trigger))
                 collector_suggest(&heap->collector);
             return (void *)address;

@@ -1,11 +1,4 @@
-/*
- * The store barrier's slow path.
- *
- * Marking stops the world, so no store needs to be remembered; the barrier's flag is set when verification is
- * on, and what it does is check the store: a reference that is no object's address is found where it is stored
- * rather than at the next cycle.
- */
-#include "runtime/mutator.h"
+#include "runtime/barrier.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -29,10 +22,13 @@ static const char *check_store(const struct memory *memory, const void *object, 
 {
     size_t at = views_offset(&memory->views, (uintptr_t)object);
     size_t slot_at = views_offset(&memory->views, (uintptr_t)slot);
-    if (at >= memory->views.size || at % GRANULE_SIZE != 0)
+    bool root = object == NULL;
+    if (!root && (at >= memory->views.size || at % GRANULE_SIZE != 0))
         return "the object is not in this heap";
-    if (slot_at < at || slot_at >= at + SHALE_OBJECT_MAX)
+    if (!root && (slot_at < at || slot_at >= at + SHALE_OBJECT_MAX))
         return "the slot is not in the object";
+    if (root && slot_at < memory->views.size)
+        return "the root is inside the heap";
     if (!value)
         return check_reference(memory, word);
     return value_is_reference(&memory->encoding, word)
@@ -40,31 +36,84 @@ static const char *check_store(const struct memory *memory, const void *object, 
                : NULL;
 }
 
-void shale_barrier_slow(shale_mutator *api, void *object, void *slot, uint64_t word, bool value)
+/* False: the store must not be made. */
+static bool may_store(struct mutator *mutator, void *object, void *slot, uint64_t word, bool value)
 {
-    struct mutator *mutator = mutator_of(api);
     if (mutator_check(mutator, "shale_store") != SHALE_OK)
-        return;
+        return false;
     const char *wrong = check_store(&mutator->heap->memory, object, slot, word, value);
     if (wrong == NULL)
-        return;
+        return true;
     log_line(&mutator->heap->log, SHALE_LOG_ERROR, "shale_store: %s (object %p, slot %p, value %#" PRIx64 ")",
              wrong, object, slot, word);
     mutator_fail(mutator, SHALE_ERROR_MISUSE, "shale_store: %s", wrong);
+    return true;
+}
+
+static void shade_word(struct mutator *mutator, uint64_t word, bool value)
+{
+    struct mark *mark = &mutator->heap->collector.mark;
+    if (!value)
+        mark_shade(mark, &mutator->local, word);
+    else if (value_is_reference(&mark->memory->encoding, word))
+        mark_shade(mark, &mutator->local, value_address(&mark->memory->encoding, word));
+}
+
+void shale_barrier_slow(shale_mutator *api, void *object, void *slot, uint64_t word, bool value)
+{
+    struct mutator *mutator = mutator_of(api);
+    if (SHALE_UNLIKELY((api->barrier & (BARRIER_CHECK | BARRIER_REFUSE)) != 0) &&
+        !may_store(mutator, object, slot, word, value))
+        return;
+    if ((api->barrier & BARRIER_OLD) != 0)
+        shade_word(mutator, atomic_u64_load_dependent(slot), value);
+    if ((api->barrier & BARRIER_NEW) != 0)
+        shade_word(mutator, word, value);
+}
+
+/* ---- many slots ------------------------------------------------------------------------------------ */
+
+/* Which of the slots hold pointers and which values only the object's type tells. */
+static void visit_slots(struct mutator *mutator, void *object, const void *first, size_t count,
+                        slots_visitor visit, void *context)
+{
+    uint64_t header = ((const uint64_t *)object)[-1];
+    size_t from = (size_t)((const char *)first - (char *)object);
+    object_visit_slots(memory_type(&mutator->heap->memory, header), header, object, object, from,
+                       from + count * sizeof(uint64_t), visit, context);
+}
+
+static void shade_all(struct mutator *mutator, void *object, const void *first, size_t count)
+{
+    struct mark *mark = &mutator->heap->collector.mark;
+    struct shading shading = {&mark->work, mark->memory, &mutator->local.shaded};
+    visit_slots(mutator, object, first, count, shade_slots, &shading);
 }
 
 void shale_move_slots(shale_mutator *api, void *object, void *to, const void *from, size_t count)
 {
+    struct mutator *mutator = mutator_of(api);
     uint64_t *target = to;
     const uint64_t *source = from;
+    uint32_t barrier = api->barrier;
+    if ((barrier & BARRIER_REFUSE) != 0) {
+        mutator_check(mutator, "shale_move_slots");
+        return;
+    }
+    if ((barrier & BARRIER_OLD) != 0)
+        shade_all(mutator, object, to, count);
     /* Word by word, in memmove's direction: another thread that reads a slot sees an old or a new word. */
     bool backwards = target > source;
     for (size_t i = 0; i < count; i++) {
         size_t index = backwards ? count - 1 - i : i;
+        uint64_t word = atomic_u64_load_dependent((const atomic_u64 *)&source[index]);
         /* Whether these slots hold pointers or values is not said. Taken as values, no word is found wrong that
          * is right as either. */
-        if (api->barrier != 0)
-            shale_barrier_slow(api, object, &target[index], source[index], true);
-        atomic_u64_store_release((atomic_u64 *)&target[index], source[index]);
+        if ((barrier & BARRIER_CHECK) != 0)
+            may_store(mutator, object, &target[index], word, true);
+        atomic_u64_store_release((atomic_u64 *)&target[index], word);
     }
+    /* No safepoint lies between the stores and this. */
+    if ((barrier & BARRIER_NEW) != 0)
+        shade_all(mutator, object, to, count);
 }

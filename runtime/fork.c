@@ -66,9 +66,9 @@ static void abandon(shale_heap *heap)
     views->os->reserve_at(views->os, views->mutator, views->size);
     for (struct mutator *mutator = heap->safepoint.mutators; mutator != NULL; mutator = mutator->next) {
         /* The inline fast paths now take the slow path, which refuses. */
-        mutator->bump.api.limit = 0;
-        mutator->bump.api.barrier = 1;
-        atomic_u32_store((atomic_u32 *)&mutator->bump.api.poll, 1);
+        mutator->local.bump.api.limit = 0;
+        mutator->local.bump.api.barrier = BARRIER_REFUSE;
+        atomic_u32_store((atomic_u32 *)&mutator->local.bump.api.poll, 1);
     }
 }
 

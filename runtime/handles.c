@@ -1,5 +1,6 @@
 #include "runtime/handles.h"
 
+#include "runtime/barrier.h"
 #include "runtime/mutator.h"
 
 #include <stdlib.h>
@@ -48,7 +49,7 @@ struct handle *handles_take(struct handles *handles, void *object)
     struct handle *handle = handles->free != NULL || grow(handles) ? handles->free : NULL;
     if (handle != NULL) {
         handles->free = handle->next_free;
-        handle->api.object = object;
+        atomic_u64_store((atomic_u64 *)&handle->api.object, (uint64_t)(uintptr_t)object);
         handle->used = true;
     }
     pthread_mutex_unlock(&handles->lock);
@@ -60,7 +61,7 @@ bool handles_give_back(struct handles *handles, struct handle *handle)
     pthread_mutex_lock(&handles->lock);
     bool used = handle->used;
     if (used) {
-        handle->api.object = NULL;
+        atomic_u64_store((atomic_u64 *)&handle->api.object, 0);
         handle->used = false;
         handle->next_free = handles->free;
         handles->free = handle;
@@ -71,11 +72,13 @@ bool handles_give_back(struct handles *handles, struct handle *handle)
 
 void handles_visit(struct handles *handles, struct shale_visitor *visitor)
 {
+    pthread_mutex_lock(&handles->lock);
     /* Unused handles hold NULL. */
     for (struct handle_block *block = handles->blocks; block != NULL; block = block->next) {
         for (size_t i = 0; i < HANDLES_PER_BLOCK; i++)
             shale_visit_pointers(visitor, &block->handles[i].api.object, 1);
     }
+    pthread_mutex_unlock(&handles->lock);
 }
 
 /* ---- public ---------------------------------------------------------------------------------------- */
@@ -85,6 +88,7 @@ shale_handle *shale_handle_create(shale_mutator *api, void *object)
     struct mutator *mutator = mutator_of(api);
     if (mutator_check(mutator, "shale_handle_create") != SHALE_OK)
         return NULL;
+    barrier_shade(mutator, NULL, object);
     struct handle *handle = handles_take(&mutator->heap->handles, object);
     if (handle == NULL)
         mutator_fail(mutator, SHALE_ERROR_MEMORY,
@@ -103,8 +107,10 @@ static shale_status check_handle(struct mutator *mutator, const shale_handle *ha
 shale_status shale_handle_set(shale_mutator *api, shale_handle *handle, void *object)
 {
     shale_status status = check_handle(mutator_of(api), handle, "shale_handle_set");
-    if (status == SHALE_OK)
-        handle->object = object;
+    if (status == SHALE_OK) {
+        barrier_shade(mutator_of(api), handle->object, object);
+        atomic_u64_store_release((atomic_u64 *)&handle->object, (uint64_t)(uintptr_t)object);
+    }
     return status;
 }
 
@@ -112,8 +118,11 @@ shale_status shale_handle_drop(shale_mutator *api, shale_handle *handle)
 {
     struct mutator *mutator = mutator_of(api);
     shale_status status = check_handle(mutator, handle, "shale_handle_drop");
-    if (status != SHALE_OK || handles_give_back(&mutator->heap->handles, (struct handle *)handle))
+    if (status != SHALE_OK)
         return status;
+    barrier_shade(mutator, handle->object, NULL);
+    if (handles_give_back(&mutator->heap->handles, (struct handle *)handle))
+        return SHALE_OK;
     log_line(&mutator->heap->log, SHALE_LOG_ERROR, "shale_handle_drop: the handle was dropped before");
     return mutator_fail(mutator, SHALE_ERROR_MISUSE, "shale_handle_drop: the handle was dropped before");
 }

@@ -2,8 +2,8 @@
  * Handles: references from outside the heap, in blocks that never move, so that a handle's address is its
  * identity and reading one is one load.
  *
- * Who writes what: the free list and `used` under `lock`; a handle's object by its user, and by the collector
- * while the world is stopped.
+ * Who writes what: the free list and `used` under `lock`; a handle's object by its user with a barrier
+ * [heap-roots], and by the collector while the world is stopped.
  */
 #ifndef SHALE_RUNTIME_HANDLES_H
 #define SHALE_RUNTIME_HANDLES_H
@@ -34,7 +34,7 @@ struct handle *handles_take(struct handles *handles, void *object);
 /* False: it is not in use. */
 bool handles_give_back(struct handles *handles, struct handle *handle);
 
-/* The world is stopped. */
+/* Shows all of them. */
 void handles_visit(struct handles *handles, struct shale_visitor *visitor);
 
 #endif

@@ -64,11 +64,33 @@ static void world_settle_roots(void *context)
     roots_settle(context);
 }
 
-static void world_visit_buffers(void *context, void (*visit)(struct bump *bump, struct memory *memory))
+static void world_handshake(void *context, enum mark_stage stage, local_function function, void *argument)
+{
+    safepoint_handshake(&((shale_heap *)context)->safepoint, stage, function, argument);
+}
+
+static void world_visit_mutator_roots(void *context, struct mutator_local *local,
+                                      struct shale_visitor *visitor)
+{
+    (void)context;
+    roots_visit_own((struct mutator *)local, visitor);
+}
+
+static void world_visit_heap_roots(void *context, struct shale_visitor *visitor)
+{
+    roots_visit_heap(context, visitor);
+}
+
+static void world_visit_mutators(void *context, local_function function, void *argument)
 {
     shale_heap *heap = context;
     for (struct mutator *mutator = heap->safepoint.mutators; mutator != NULL; mutator = mutator->next)
-        visit(&mutator->bump, &heap->memory);
+        function(argument, &mutator->local);
+}
+
+static void world_set_stage(void *context, enum mark_stage stage)
+{
+    ((shale_heap *)context)->safepoint.stage = stage;
 }
 
 static void world_log(void *context, shale_log_level level, const char *line)
@@ -77,12 +99,16 @@ static void world_log(void *context, shale_log_level level, const char *line)
 }
 
 static const struct world world_functions = {
+    .handshake = world_handshake,
+    .visit_mutator_roots = world_visit_mutator_roots,
+    .visit_heap_roots = world_visit_heap_roots,
     .stop = world_stop,
     .resume = world_resume,
     .visit_roots = world_visit_roots,
     .begin_root_update = world_begin_root_update,
     .settle_roots = world_settle_roots,
-    .visit_buffers = world_visit_buffers,
+    .visit_mutators = world_visit_mutators,
+    .set_stage = world_set_stage,
     .log = world_log,
 };
 
@@ -162,6 +188,7 @@ static shale_status create_collector(shale_heap *heap, shale_error *error)
         .verify = heap->options.verify,
         .evacuate_percent = heap->options.evacuate,
         .trigger_percent = heap->options.trigger,
+        .workers = heap->options.workers,
     };
     shale_status status = choose_compaction(heap, &options, error);
     if (status != SHALE_OK)
@@ -186,13 +213,13 @@ static shale_status create_parts(shale_heap *heap, const struct os *os, shale_er
     if (result != 0)
         return error_set_system(error, -result, failed,
                                 "ask for a smaller heap, or raise the process's limits");
-    safepoint_init(&heap->safepoint);
+    safepoint_init(&heap->safepoint, os, &heap->log, heap->options.poll_warning * UINT64_C(1000000));
     handles_init(&heap->handles);
     root_list_init(&heap->roots, heap, NULL);
     shale_status status = create_collector(heap, error);
     if (status == SHALE_OK)
         return SHALE_OK;
-    root_list_clear(&heap->roots);
+    root_list_destroy(&heap->roots);
     handles_destroy(&heap->handles);
     safepoint_destroy(&heap->safepoint);
     memory_destroy(&heap->memory);
@@ -206,7 +233,7 @@ static void destroy_parts(shale_heap *heap)
     if (faults >= 0)
         heap->memory.os->faults_close(heap->memory.os, faults);
     mutator_free_detached(heap);
-    root_list_clear(&heap->roots);
+    root_list_destroy(&heap->roots);
     handles_destroy(&heap->handles);
     safepoint_destroy(&heap->safepoint);
     memory_destroy(&heap->memory);

@@ -66,8 +66,10 @@ static struct mutator *obtain(shale_heap *heap)
     pthread_mutex_unlock(&heap->safepoint.lock);
     if (mutator == NULL) {
         mutator = calloc(1, sizeof *mutator);
-        if (mutator != NULL)
+        if (mutator != NULL) {
             pthread_mutex_init(&mutator->roots_lock, NULL);
+            root_list_init(&mutator->roots, heap, mutator);
+        }
     }
     return mutator;
 }
@@ -95,18 +97,18 @@ shale_mutator *shale_attach(shale_heap *heap, shale_error *error)
         error_set(error, SHALE_ERROR_MEMORY, "shale_attach: there is no memory for another mutator");
         return NULL;
     }
-    bump_init(&mutator->bump, chunk_size(heap));
-    mutator->bump.api.barrier = heap->options.verify != 0;
+    bump_init(&mutator->local.bump, chunk_size(heap));
+    mutator->local.bump.api.barrier = heap->options.verify != 0 ? BARRIER_CHECK : 0;
     mutator->heap = heap;
     mutator->owner = pthread_self();
     mutator->native = false;
     mutator->roots_stale = false;
     mutator->slow_paths = 0;
     mutator->error = (shale_error){.status = SHALE_OK};
-    root_list_init(&mutator->roots, heap, mutator);
+    mutator->thread_id = heap->memory.os->thread_id(heap->memory.os);
     mutator->attached = true;
     safepoint_attach(&heap->safepoint, mutator);
-    return &mutator->bump.api;
+    return &mutator->local.bump.api;
 }
 
 shale_status shale_detach(shale_mutator *api)
@@ -118,8 +120,9 @@ shale_status shale_detach(shale_mutator *api)
     if (api->frames != NULL)
         return misuse(mutator, SHALE_ERROR_MISUSE, "shale_detach", "frames are still pushed; pop them first");
     mutator_poll(mutator);
-    bump_close(&mutator->bump, &mutator->heap->memory);
+    bump_close(&mutator->local.bump, &mutator->heap->memory);
     root_list_clear(&mutator->roots);
+    mark_detach(&mutator->heap->collector.mark, &mutator->local);
     mutator->attached = false;
     safepoint_detach(&mutator->heap->safepoint, mutator);
     return SHALE_OK;
@@ -131,6 +134,7 @@ void mutator_free_detached(shale_heap *heap)
         struct mutator *mutator = heap->safepoint.detached;
         heap->safepoint.detached = mutator->next;
         pthread_mutex_destroy(&mutator->roots_lock);
+        root_list_destroy(&mutator->roots);
         free(mutator);
     }
 }

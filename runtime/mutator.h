@@ -1,24 +1,28 @@
 /*
  * A thread's membership of a heap.
  *
- * Who writes what: `bump`, `error`, `slow_paths` the owning thread, and the collector while that is stopped or
- * native; `state`, `next` under the safepoint's lock; `roots_stale` under `roots_lock`; the rest at attach
- * and detach.
+ * Who writes what: `local`, `error`, `slow_paths` the owning thread, and the collector while that is stopped or
+ * native; `state`, `asked`, `served`, `next` under the safepoint's lock; `last_safepoint` the owning thread, read by the
+ * collector for a message; `roots_stale` under `roots_lock`; the rest at attach and detach.
  */
 #ifndef SHALE_RUNTIME_MUTATOR_H
 #define SHALE_RUNTIME_MUTATOR_H
 
-#include "heap/bump.h"
+#include "gc/mutator_local.h"
 #include "runtime/heap.h"
 
 struct mutator {
-    struct bump bump; /* first: it begins with what <shale/inline.h> sees */
+    struct mutator_local local; /* first: it begins with what <shale/inline.h> sees */
     shale_heap *heap;
     struct mutator *next;
     enum mutator_state state;
+    bool asked;  /* the running handshake has not reached it yet */
+    bool served; /* the collector does so, on its own thread */
     bool attached;
     bool native; /* between shale_enter_native and shale_leave_native; the owning thread's */
     pthread_t owner;
+    int thread_id;             /* the same, as the system numbers it */
+    atomic_u64 last_safepoint; /* nanoseconds, see clock_nanoseconds */
     struct root_list roots;
     pthread_mutex_t roots_lock;
     bool roots_stale; /* the last flip's root update is still to be done */

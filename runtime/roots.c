@@ -12,11 +12,18 @@ void root_list_init(struct root_list *list, shale_heap *heap, struct mutator *mu
 
 void root_list_clear(struct root_list *list)
 {
+    pthread_mutex_lock(&list->lock);
     while (list->first != NULL) {
         struct shale_root_visitor *visitor = list->first;
         list->first = visitor->next;
         free(visitor);
     }
+    pthread_mutex_unlock(&list->lock);
+}
+
+void root_list_destroy(struct root_list *list)
+{
+    root_list_clear(list);
     pthread_mutex_destroy(&list->lock);
 }
 
@@ -29,9 +36,9 @@ static void visit_list(struct root_list *list, struct shale_visitor *visitor)
         root->visit(root->context, visitor);
 }
 
-static void visit_mutator(struct mutator *mutator, struct shale_visitor *visitor)
+void roots_visit_own(struct mutator *mutator, struct shale_visitor *visitor)
 {
-    for (shale_frame *frame = mutator->bump.api.frames; frame != NULL; frame = frame->outer) {
+    for (shale_frame *frame = mutator->local.bump.api.frames; frame != NULL; frame = frame->outer) {
         if (frame->values)
             shale_visit_values(visitor, frame->slots, frame->count);
         else
@@ -48,11 +55,19 @@ static void visit_heap(shale_heap *heap, struct shale_visitor *visitor)
     visit_list(&heap->roots, visitor); /* the world holds the lock while it is stopped */
 }
 
+void roots_visit_heap(shale_heap *heap, struct shale_visitor *visitor)
+{
+    handles_visit(&heap->handles, visitor);
+    pthread_mutex_lock(&heap->roots.lock);
+    visit_list(&heap->roots, visitor);
+    pthread_mutex_unlock(&heap->roots.lock);
+}
+
 void roots_visit(shale_heap *heap, struct shale_visitor *visitor)
 {
     visit_heap(heap, visitor);
     for (struct mutator *mutator = heap->safepoint.mutators; mutator != NULL; mutator = mutator->next)
-        visit_mutator(mutator, visitor);
+        roots_visit_own(mutator, visitor);
 }
 
 void roots_begin_update(shale_heap *heap, struct shale_visitor *visitor)
@@ -70,7 +85,7 @@ void roots_update(struct mutator *mutator)
 {
     pthread_mutex_lock(&mutator->roots_lock);
     if (mutator->roots_stale) {
-        visit_mutator(mutator, mutator->heap->root_update);
+        roots_visit_own(mutator, mutator->heap->root_update);
         mutator->roots_stale = false;
     }
     pthread_mutex_unlock(&mutator->roots_lock);
@@ -86,6 +101,19 @@ void roots_settle(shale_heap *heap)
 
 /* ---- registration ---------------------------------------------------------------------------------- */
 
+/* [heap-roots] The list's lock is held. */
+static void shade_shown(shale_root_visitor *root)
+{
+    struct mark *mark = &root->list->heap->collector.mark;
+    if (root->list->mutator != NULL || atomic_u32_load(&mark->active) == 0)
+        return;
+    struct packet *packet = NULL;
+    struct shading shading = {&mark->work, mark->memory, &packet};
+    struct shale_visitor visitor = visitor_make(shade_slots, &shading);
+    root->visit(root->context, &visitor);
+    shade_offer(&mark->work, &packet);
+}
+
 static shale_root_visitor *add(struct root_list *list, shale_root_function visit, void *context)
 {
     struct shale_root_visitor *visitor = visit != NULL ? malloc(sizeof *visitor) : NULL;
@@ -95,6 +123,7 @@ static shale_root_visitor *add(struct root_list *list, shale_root_function visit
     pthread_mutex_lock(&list->lock);
     visitor->next = list->first;
     list->first = visitor;
+    shade_shown(visitor);
     pthread_mutex_unlock(&list->lock);
     return visitor;
 }
@@ -137,8 +166,10 @@ shale_status shale_root_visitor_remove(shale_root_visitor *visitor)
     while (*link != NULL && *link != visitor)
         link = &(*link)->next;
     bool found = *link != NULL;
-    if (found)
+    if (found) {
+        shade_shown(visitor);
         *link = visitor->next;
+    }
     pthread_mutex_unlock(&list->lock);
     if (!found)
         return SHALE_ERROR_MISUSE;

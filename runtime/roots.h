@@ -1,14 +1,20 @@
 /*
  * Roots: frames, registered visitors and handles.
  *
- * [roots] Roots are read and rewritten only while their mutator is stopped or native, or by the mutator
- * itself on its way out of a stop. In a flip the heap's own roots are rewritten inside the stop; each
+ * [roots] A mutator's own roots - frames, its visitors - are read and rewritten only while it is stopped or native, or by
+ * itself in a safepoint. In a flip the heap's own roots are rewritten inside the stop; each
  * mutator's are only marked as stale, and rewritten by whoever comes first, under the mutator's roots_lock:
  *
  *   - the mutator, before it runs on or leaves its native section (roots_update), or
  *   - the collector, for those that stay native, before the plan is forgotten (roots_settle).
  *
  * So no mutator ever runs with roots from before the flip [view], and no root is forwarded twice.
+ *
+ * [heap-roots] The heap's roots - handles, and what visitors of the heap show - belong to no mutator, so that no
+ * handshake is a good moment to read them: marking treats them like slots of objects. They are written by stores that
+ * shade [shade]. A visitor of the heap that is added or removed shades all it shows, as storing or
+ * overwriting each slot would. Either the collector, which looks at `active` being set before it visits the
+ * list, sees the visitor, or whoever changed the list sees `active`: both hold the list's lock meanwhile.
  */
 #ifndef SHALE_RUNTIME_ROOTS_H
 #define SHALE_RUNTIME_ROOTS_H
@@ -36,8 +42,15 @@ struct root_list {
 };
 
 void root_list_init(struct root_list *list, shale_heap *heap, struct mutator *mutator);
+void root_list_destroy(struct root_list *list);
 /* Unregisters all. */
 void root_list_clear(struct root_list *list);
+
+/* The mutator's own thread, in a safepoint, or the collector while it is native: shows its own roots. */
+void roots_visit_own(struct mutator *mutator, struct shale_visitor *visitor);
+
+/* Running: shows the roots of the heap. */
+void roots_visit_heap(shale_heap *heap, struct shale_visitor *visitor);
 
 /* The world is stopped: shows all roots of all mutators and of the heap. */
 void roots_visit(shale_heap *heap, struct shale_visitor *visitor);

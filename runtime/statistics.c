@@ -22,7 +22,9 @@ shale_status shale_heap_statistics(shale_heap *heap, shale_statistics *statistic
     const struct collector_statistics *counted = &collector->statistics;
     const struct region_table *regions = &heap->memory.regions;
     bool in_pause = collector->options.compaction == SHALE_COMPACTION_IN_PAUSE;
-    uint64_t worker_pages = atomic_u64_load(&collector->worker.pages);
+    uint64_t worker_pages = 0;
+    for (unsigned i = 0; i < collector->workers.count; i++)
+        worker_pages += atomic_u64_load(&collector->builders[i].pages);
     *statistics = (shale_statistics){
         .compaction = collector->options.compaction,
         .cycles = atomic_u64_load(&collector->completed),
@@ -45,7 +47,7 @@ shale_status shale_heap_statistics(shale_heap *heap, shale_statistics *statistic
     };
     heap->memory.os->file_memory(heap->memory.os, heap->memory.views.file, &statistics->committed_bytes);
     durations_summarize(&counted->flip_pause, &statistics->flip_pause);
-    durations_summarize(&counted->mark_pause, &statistics->mark_pause);
+    durations_summarize(&counted->mark_time, &statistics->mark_time);
     durations_summarize(&counted->time_to_stop, &statistics->time_to_stop);
     return SHALE_OK;
 }

@@ -28,10 +28,32 @@ static void show_roots(void *context, struct shale_visitor *visitor)
     shale_visit_pointers(visitor, graph->roots, GRAPH_ROOTS);
 }
 
-static void no_buffers(void *context, void (*visit)(struct bump *bump, struct memory *memory))
+static void no_handshake(void *context, enum mark_stage stage, local_function function, void *argument)
 {
     (void)context;
-    (void)visit;
+    (void)stage;
+    (void)function;
+    (void)argument;
+}
+
+static void no_mutator_roots(void *context, struct mutator_local *local, struct shale_visitor *visitor)
+{
+    (void)context;
+    (void)local;
+    (void)visitor;
+}
+
+static void no_mutators(void *context, local_function function, void *argument)
+{
+    (void)context;
+    (void)function;
+    (void)argument;
+}
+
+static void no_stage(void *context, enum mark_stage stage)
+{
+    (void)context;
+    (void)stage;
 }
 
 static void print(void *context, shale_log_level level, const char *line)
@@ -81,7 +103,7 @@ static void fill_region(struct graph *graph, const struct graph_shape *shape, ui
         graph->objects[graph->object_count++] = granule_of(at);
     }
     region->top = (uint32_t)(at - HEADER_SIZE - region_start(number));
-    region->marked = true;
+    atomic_u8_store(&region->marked, 1);
     region->dirty = true;
     if (live_percent == 100)
         graph->dense[graph->dense_count++] = number;
@@ -185,15 +207,22 @@ bool graph_can_compact(enum shale_compaction compaction, const char **reason)
 static void create_collector(struct graph *graph, enum shale_compaction compaction)
 {
     graph->world = (struct world){.context = graph,
+                                  .handshake = no_handshake,
+                                  .visit_mutator_roots = no_mutator_roots,
+                                  .visit_heap_roots = show_roots,
                                   .stop = nothing,
                                   .resume = nothing,
+                                  .visit_mutators = no_mutators,
+                                  .set_stage = no_stage,
                                   .visit_roots = show_roots,
                                   .begin_root_update = no_roots,
                                   .settle_roots = nothing,
-                                  .visit_buffers = no_buffers,
                                   .log = print};
-    struct collector_options options = {
-        .compaction = compaction, .faults = -1, .evacuate_percent = EVACUATE_PERCENT, .trigger_percent = 50};
+    struct collector_options options = {.compaction = compaction,
+                                        .faults = -1,
+                                        .evacuate_percent = EVACUATE_PERCENT,
+                                        .trigger_percent = 50,
+                                        .workers = 1};
     const char *failed;
     if (compaction != SHALE_COMPACTION_IN_PAUSE)
         options.faults = os_linux()->faults_open(os_linux(), delivery_of(compaction), &failed);
@@ -263,7 +292,7 @@ void graph_flip(struct graph *graph)
 static void *work(void *argument)
 {
     struct collector *collector = argument;
-    while (compact_next_region(&collector->compaction, &collector->worker))
+    while (compact_next_region(&collector->compaction, &collector->builders[0]))
         continue;
     return NULL;
 }
@@ -286,7 +315,7 @@ void graph_finish(struct graph *graph)
         pthread_join(graph->worker, NULL);
     graph->working = false;
     work(collector);
-    compact_end(&collector->compaction, &collector->worker);
+    compact_end(&collector->compaction, &collector->builders[0]);
     const struct os *os = memory->os;
     int status = os->faults_unregister(os, collector->options.faults, views->mutator, views->size);
     if (status == 0 && collector->options.compaction == SHALE_COMPACTION_FAULT_THREAD)

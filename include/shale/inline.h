@@ -6,7 +6,7 @@
  *
  *  shale_mutator.cursor, limit   the owning thread; the collector while that thread is stopped or native
  *  shale_mutator.poll            the collector, at any time (relaxed); read by shale_poll
- *  shale_mutator.barrier         the collector while the thread is stopped or native
+ *  shale_mutator.barrier         the owning thread in a handshake; the collector while it is stopped or native
  *  shale_mutator.frames          the owning thread; read by the collector while it is stopped or native
  *  shale_type, shale_handle      see the fields
  */
@@ -96,6 +96,16 @@ static inline void shale_store_value(shale_mutator *mutator, void *object, shale
     if (SHALE_UNLIKELY(mutator->barrier != 0))
         shale_barrier_slow(mutator, object, slot, value, true);
     __atomic_store_n(slot, value, __ATOMIC_RELEASE);
+}
+
+static inline void shale_store_root(shale_mutator *mutator, void *slot, void *value)
+{
+    shale_store(mutator, NULL, slot, value);
+}
+
+static inline void shale_store_root_value(shale_mutator *mutator, shale_value *slot, shale_value value)
+{
+    shale_store_value(mutator, NULL, slot, value);
 }
 
 static inline size_t shale_length_of(const void *object)

@@ -9,9 +9,11 @@
  *  - A thread that runs for long without allocating must call shale_poll now and then, and must bracket
  *    whatever may block (read, lock, sleep) with shale_enter_native / shale_leave_native; otherwise every
  *    other thread waits for it when the collector needs a stop.
- *  - Reads are plain C. Writes of references into objects must go through shale_store or
- *    shale_store_value, except the first writes into an object just allocated, before the next call that
- *    may collect.
+ *  - Reads are plain C. Writes of references into objects must go through shale_store or shale_store_value, except
+ *    the first writes into an object just allocated: those may be plain until the object's address has been stored
+ *    into another object or a root of the heap, and until the next call that may collect.
+ *  - Writes of references into what a root visitor of the heap shows must go through shale_store_root. Locals in frames,
+ *    and what a mutator's own root visitor shows, are written plainly.
  *  - A lock of the program's that is held across a call that may collect must be waited for in a native
  *    section, or by trying it and polling in between: a thread that waits for it without being stoppable would
  *    keep the collector waiting, and the collector the lock's holder. Leaving a native section with the lock
@@ -179,7 +181,10 @@ typedef struct shale_options {
     unsigned stress;   /* "stress": 0 off; N: move everything at each N-th allocation slow path */
     unsigned trigger;  /* "trigger": start a cycle when this percentage of what was free is used up */
     unsigned evacuate; /* "evacuate": regions at most this percentage live are evacuated */
-    int log_level;     /* "log": the most detailed shale_log_level that is passed to `log` */
+    unsigned workers;  /* "workers": threads that mark and compact */
+    unsigned
+        poll_warning; /* "poll_warning": ms after which a thread that keeps the collector waiting is named */
+    int log_level;    /* "log": the most detailed shale_log_level that is passed to `log` */
     bool ignore_environment;
     shale_log_function log; /* NULL: nothing is printed, unless SHALE_LOG in the environment asks for it */
     void *log_context;
@@ -274,7 +279,7 @@ typedef struct shale_statistics {
     uint64_t used_bytes;          /* in regions that are not free */
     uint64_t committed_bytes;     /* memory the heap's file holds now */
     shale_durations flip_pause;   /* the global stop that changes addresses, after all threads stopped */
-    shale_durations mark_pause;   /* the global stop that marks, after all threads stopped */
+    shale_durations mark_time;    /* marking, while the program runs */
     shale_durations time_to_stop; /* from asking for a stop until the last thread stopped */
 } shale_statistics;
 
@@ -383,6 +388,10 @@ static inline void shale_store(shale_mutator *mutator, void *object, void *slot,
 static inline void shale_store_value(shale_mutator *mutator, void *object, shale_value *slot,
                                      shale_value value);
 
+/* The same for a slot outside the heap that a root visitor of the heap shows. */
+static inline void shale_store_root(shale_mutator *mutator, void *slot, void *value);
+static inline void shale_store_root_value(shale_mutator *mutator, shale_value *slot, shale_value value);
+
 /* Moves `count` neighbouring pointer or value slots within or between objects, as memmove would, with the
  * write barrier for the destination. Any attached thread; does not collect. */
 SHALE_API void shale_move_slots(shale_mutator *mutator, void *object, void *to, const void *from,
@@ -405,11 +414,18 @@ static inline void shale_frame_push_values(shale_mutator *mutator, shale_frame *
                                            size_t count);
 static inline void shale_frame_pop(shale_mutator *mutator, shale_frame *frame);
 
-/* Registers a function that shows roots which are not in frames: an interpreter's value stack, globals. It
- * runs while the mutator is stopped (its own roots: `mutator`) or all are (`heap`), on a thread of Shale's
- * or of the program, must show every slot by shale_visit_*, and must not touch objects, allocate or block.
- * Register a mutator's on its thread; a heap's on any thread. Returns NULL when memory is out. Unregister by
- * the returned token, likewise; a mutator's are unregistered by shale_detach. */
+/* Registers a function that shows roots which are not in frames: an interpreter's value stack, globals. It must show
+ * every slot by shale_visit_*, and must not touch objects, allocate or call anything else of Shale's. Returns
+ * NULL when memory is out. Unregister by the returned token; a mutator's are unregistered by shale_detach.
+ *
+ * A mutator's visitor (register on its thread) shows roots that only this thread uses. It runs on this thread in calls
+ * that may collect, or on a thread of Shale's while this one is stopped or in a native section. The roots
+ * are written plainly.
+ *
+ * A heap's visitor (register on any thread) shows roots that any thread may use. It runs on a thread of Shale's, while
+ * the program runs, or while it is stopped; and in the calls that add and remove it. The roots are written by
+ * shale_store_root. If what it walks over can change shape, it may take a lock of the program's for it, which then
+ * nobody may hold in a call that may collect, or that adds or removes a visitor. */
 typedef void (*shale_root_function)(void *context, shale_visitor *visitor);
 typedef struct shale_root_visitor shale_root_visitor;
 SHALE_API shale_root_visitor *shale_root_visitor_add(shale_mutator *mutator, shale_root_function visit,

@@ -74,7 +74,7 @@ static void touch(struct scene *scene, page_number page)
 static bool allocate_raw(struct scene *scene, enum model_type type, size_t length, size_t *offset)
 {
     struct memory *memory = &scene->model.memory;
-    struct bump *buffer = &scene->fake.buffers[test_random_below(&scene->random, FAKE_BUFFERS)];
+    struct bump *buffer = &scene->fake.locals[test_random_below(&scene->random, FAKE_MUTATORS)].bump;
     size_t size = model_size(type, length);
     uint64_t header = scene->model.types[type]->api.header | (uint64_t)length << 32;
     bool in_hook = scene->in_hook;
@@ -163,6 +163,14 @@ static void on_resumed(void *context)
         touch(scene, (page_number)test_random_below(&scene->random, scene->model.memory.pages.count));
 }
 
+/* From when the mutators are scanned, what they allocate is born: live, and not for marking to find. */
+static void on_handshake(void *context)
+{
+    struct scene *scene = context;
+    if (scene->fake.stage == STAGE_TRACING || scene->fake.stage == STAGE_DECIDED)
+        allocate_old(scene, (unsigned)test_random_below(&scene->random, 100));
+}
+
 /* [view]: what is shown to mutators is complete. The lock of the simulation is held. */
 static void on_map(void *context, size_t page)
 {
@@ -229,7 +237,7 @@ static void mutate(struct scene *scene)
 }
 
 /* What must be found live; nothing else is known to the model afterwards. */
-static void trace(struct scene *scene)
+static void expect_marks(struct scene *scene)
 {
     model_trace(&scene->model);
     scene->marked = 0;
@@ -320,6 +328,7 @@ static void scene_open(struct scene *scene, enum shale_compaction compaction)
     scene->fake.context = scene->os.context = scene;
     scene->fake.on_stopped = on_stopped;
     scene->fake.on_resumed = on_resumed;
+    scene->fake.on_handshake = on_handshake;
     scene->image = malloc(scene->model.memory.views.size);
     scene->has_contents = malloc(scene->model.memory.pages.count * sizeof(bool));
     assert_non_null(scene->image);
@@ -332,6 +341,7 @@ static void scene_open(struct scene *scene, enum shale_compaction compaction)
         .verify = in_pause ? (int)test_random_below(random, 3) : 2 * (int)test_random_below(random, 2),
         .evacuate_percent = (unsigned)test_random_between(random, 20, 100),
         .trigger_percent = 50,
+        .workers = 1,
     };
     const char *failed;
     assert_int_equal(
@@ -361,7 +371,7 @@ static void run_scene(enum shale_compaction compaction, uint64_t stream)
     unsigned cycles = test_rounds(8, 3);
     for (unsigned cycle = 1; cycle <= cycles; cycle++) {
         mutate(&scene);
-        trace(&scene);
+        expect_marks(&scene);
         if (compaction == SHALE_COMPACTION_FAULT_THREAD) {
             pthread_mutex_lock(&scene.os.lock);
             scene.os.late_waiter = true;

@@ -251,6 +251,7 @@ static void draw_run(struct run *run)
     run->options.verify = (int)stress_random_below(&random, 3);
     run->options.trigger = 20 + stress_random_below(&random, 81);
     run->options.evacuate = stress_random_below(&random, 101);
+    run->options.workers = 1 + stress_random_below(&random, 3);
     run->options.encoding = shadow_encoding_options(run->encoding);
     /* When each allocation is a slow path, counting them as often would leave time for nothing else. */
     if (stress_watched())
@@ -273,15 +274,17 @@ static void replace_drawn(struct run *run)
     run->options.concurrent = run->mode == STRESS_NEVER ? SHALE_CONCURRENT_NEVER : SHALE_CONCURRENT_AUTO;
     run->options.stress = instead("TEST_STRESS", run->options.stress);
     run->options.verify = (int)instead("TEST_VERIFY", (unsigned)run->options.verify);
+    run->options.workers = instead("TEST_WORKERS", run->options.workers);
 }
 
 static void print_run(const struct run *run)
 {
-    printf(
-        "  seed %llu: %u threads, heap %zuM, faults %s, stress %u, verify %d, trigger %u, evacuate %u, %s:",
-        (unsigned long long)run->seed, run->threads, run->options.heap_size >> 20,
-        stress_mode_names[run->mode], run->options.stress, run->options.verify, run->options.trigger,
-        run->options.evacuate, shadow_encoding_names[run->encoding]);
+    printf("  seed %llu: %u threads, %u workers, heap %zuM, faults %s, stress %u, verify %d, trigger %u, "
+           "evacuate %u, "
+           "%s:",
+           (unsigned long long)run->seed, run->threads, run->options.workers, run->options.heap_size >> 20,
+           stress_mode_names[run->mode], run->options.stress, run->options.verify, run->options.trigger,
+           run->options.evacuate, shadow_encoding_names[run->encoding]);
     for (unsigned i = 0; i < sizeof feature_names / sizeof feature_names[0]; i++) {
         if ((run->features >> i & 1) != 0)
             printf(" %s", feature_names[i]);
@@ -352,8 +355,9 @@ static void swarm(void **state)
     (void)state;
     unsigned runs = stress_runs(16, 5);
     unsigned milliseconds = stress_quick() ? 500 : 1200;
+    uint64_t end = stress_milliseconds() + 60000 * (uint64_t)instead("TEST_MINUTES", 0);
     /* The first run's seed is the program's, so that a single run is repeated with TEST_RUNS=1. */
-    for (unsigned i = 0; i < runs; i++)
+    for (unsigned i = 0; i < runs || stress_milliseconds() < end; i++)
         one_run(i == 0 ? stress_seed() : stress_mix(stress_seed() + i) >> 32, milliseconds);
 }
 

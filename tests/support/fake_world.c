@@ -69,12 +69,49 @@ static void fake_settle_roots(void *context)
     update_now(context);
 }
 
-static void fake_visit_buffers(void *context, void (*visit)(struct bump *bump, struct memory *memory))
+static void for_each_local(struct fake_world *fake, local_function function, void *argument)
+{
+    for (int i = 0; i < FAKE_MUTATORS; i++)
+        function(argument, &fake->locals[i]);
+}
+
+static void fake_handshake(void *context, enum mark_stage stage, local_function function, void *argument)
 {
     struct fake_world *fake = context;
-    require(fake, fake->stopped, "allocation buffers were visited while the world ran");
-    for (int i = 0; i < FAKE_BUFFERS; i++)
-        visit(&fake->buffers[i], &fake->model->memory);
+    require(fake, !fake->stopped, "a handshake was asked for while the world was stopped");
+    fake->stage = stage;
+    fake->handshakes++;
+    for_each_local(fake, function, argument);
+    if (fake->on_handshake != NULL)
+        fake->on_handshake(fake->context);
+}
+
+/* The first mutator has all the roots that belong to one. */
+static void fake_visit_mutator_roots(void *context, struct mutator_local *local,
+                                     struct shale_visitor *visitor)
+{
+    struct fake_world *fake = context;
+    if (local == &fake->locals[0])
+        visit_roots_of(fake, 1, visitor);
+}
+
+static void fake_visit_heap_roots(void *context, struct shale_visitor *visitor)
+{
+    visit_roots_of(context, 0, visitor);
+}
+
+static void fake_visit_mutators(void *context, local_function function, void *argument)
+{
+    struct fake_world *fake = context;
+    require(fake, fake->stopped, "mutators were visited while the world ran");
+    for_each_local(fake, function, argument);
+}
+
+static void fake_set_stage(void *context, enum mark_stage stage)
+{
+    struct fake_world *fake = context;
+    require(fake, fake->stopped, "the stage was set while the world ran");
+    fake->stage = stage;
 }
 
 static void fake_log(void *context, shale_log_level level, const char *line)
@@ -88,17 +125,23 @@ void fake_world_init(struct fake_world *fake, struct model *model)
     *fake = (struct fake_world){.model = model};
     fake->world = (struct world){
         .context = fake,
+        .handshake = fake_handshake,
+        .visit_mutator_roots = fake_visit_mutator_roots,
+        .visit_heap_roots = fake_visit_heap_roots,
         .stop = fake_stop,
         .resume = fake_resume,
         .visit_roots = fake_visit_roots,
         .begin_root_update = fake_begin_root_update,
         .settle_roots = fake_settle_roots,
-        .visit_buffers = fake_visit_buffers,
+        .visit_mutators = fake_visit_mutators,
+        .set_stage = fake_set_stage,
         .log = fake_log,
     };
     log_lines_init(&fake->lines);
-    for (int i = 0; i < FAKE_BUFFERS; i++)
-        bump_init(&fake->buffers[i], i == 0 ? model->memory.views.page_size : BUMP_CHUNK_SIZE);
+    for (int i = 0; i < FAKE_MUTATORS; i++) {
+        bump_init(&fake->locals[i].bump, i == 0 ? model->memory.views.page_size : BUMP_CHUNK_SIZE);
+        mark_attach(&fake->locals[i], STAGE_IDLE);
+    }
 }
 
 void fake_world_destroy(struct fake_world *fake)

@@ -1,30 +1,33 @@
 /*
- * A world for the collector without mutators: the roots are a model's, the allocation buffers the test's own,
- * and stopping only counts. A whole cycle runs on the test's thread.
+ * A world for the collector without threads: the roots are a model's, the mutators the test's own, handshakes are
+ * served at once and stopping only counts. A whole cycle runs on the test's thread.
  *
- * Half of the roots are the heap's, and rewritten as soon as a root update begins; the others are rewritten as a
- * mutator's are, on the way out of the stop or, now and then, only when roots are settled.
+ * Half of the roots are the heap's, and rewritten as soon as a root update begins; the others are the first
+ * mutator's, and rewritten on the way out of the stop or, now and then, only when roots are settled.
  */
 #ifndef SHALE_TESTS_FAKE_WORLD_H
 #define SHALE_TESTS_FAKE_WORLD_H
 
-#include "gc/world.h"
+#include "gc/mark.h"
 #include "tests/support/log_lines.h"
 #include "tests/support/model_heap.h"
 
-enum { FAKE_BUFFERS = 2 };
+enum { FAKE_MUTATORS = 2 };
 
 struct fake_world {
     struct world world;
     struct model *model;
-    struct bump buffers[FAKE_BUFFERS];
+    struct mutator_local locals[FAKE_MUTATORS];
+    enum mark_stage stage;
+    unsigned handshakes;
     bool stopped;
     unsigned stops;
     struct shale_visitor *update; /* not yet done for the mutator's roots */
     struct log_lines lines;
-    /* Called, if set, when the world has stopped and when it runs again. */
+    /* Called, if set, when the world has stopped, when it runs again, and after each handshake. */
     void (*on_stopped)(void *context);
     void (*on_resumed)(void *context);
+    void (*on_handshake)(void *context);
     void *context;
     const char *violation;
 };

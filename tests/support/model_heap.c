@@ -218,7 +218,7 @@ void model_set_live_bits(struct model *model)
         size_t granule = object->offset / 16;
         model->memory.live_bits[granule / 64] |= UINT64_C(1) << granule % 64;
         struct region *region = &model->memory.regions.regions[object->offset / REGION_SIZE];
-        region->marked = true;
+        atomic_u8_store(&region->marked, 1);
         region->live_bytes += (uint32_t)object->size;
         if (object->size > region->largest)
             region->largest = (uint32_t)object->size;

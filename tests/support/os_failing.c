@@ -268,6 +268,8 @@ void os_failing_init(struct os_failing *failing)
         .event_create = failing_event_create,
         .event_set = failing_event_set,
         .event_close = failing_event_close,
+        .thread_id = os_linux()->thread_id,
+        .thread_name = os_linux()->thread_name,
         .thread_start = failing_thread_start,
     };
 }

@@ -42,13 +42,20 @@ void *shadow_root(const struct shadow_graph *graph, unsigned root)
 static void set_root(struct shadow_graph *graph, unsigned root, struct shadow_node *node, void *object)
 {
     graph->root_nodes[root] = node;
-    if (root < SHADOW_ROOTS) {
+    bool heaps = graph->show == SHADOW_IN_HEAP_VISITOR;
+    if (root < SHADOW_ROOTS && heaps) {
+        shale_store_root(graph->mutator, &graph->pointers[root], object);
+    } else if (root < SHADOW_ROOTS) {
         graph->pointers[root] = object;
     } else if (is_value_root(root)) {
         unsigned index = root - SHADOW_ROOTS;
-        graph->values[index] = object != NULL ? shadow_reference(graph->types->encoding, object,
-                                                                 stress_random_next(&graph->random))
-                                              : shadow_immediate(graph->types->encoding, &graph->random);
+        shale_value value = object != NULL ? shadow_reference(graph->types->encoding, object,
+                                                              stress_random_next(&graph->random))
+                                           : shadow_immediate(graph->types->encoding, &graph->random);
+        if (heaps)
+            shale_store_root_value(graph->mutator, &graph->values[index], value);
+        else
+            graph->values[index] = value;
         graph->value_bits[index] = shadow_bits_of(graph->types->encoding, graph->values[index]);
     } else {
         shale_handle **handle = &graph->handles[root - 2 * SHADOW_ROOTS];

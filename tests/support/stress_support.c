@@ -87,6 +87,7 @@ void stress_options(shale_options *options, enum stress_mode mode, size_t heap_s
     options->heap_size = heap_size;
     options->faults = mode == STRESS_SIGNAL ? SHALE_FAULTS_SIGNAL : SHALE_FAULTS_THREAD;
     options->concurrent = mode == STRESS_NEVER ? SHALE_CONCURRENT_NEVER : SHALE_CONCURRENT_AUTO;
+    options->poll_warning = 60000; /* a loaded machine is no mistake */
     options->log = judge_line;
     options->log_context = (void *)tolerated;
     options->log_level = SHALE_LOG_WARNING;

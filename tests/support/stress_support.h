@@ -5,6 +5,7 @@
  * TEST_SEED=N     repeats the run that printed N
  * TEST_SCALE=quick  takes a few seconds for a whole program
  * TEST_RUNS=N     how many random configurations a program tries, instead of its own number
+ * TEST_MINUTES=N  the swarm goes on for so long
  */
 #ifndef SHALE_TESTS_STRESS_SUPPORT_H
 #define SHALE_TESTS_STRESS_SUPPORT_H

@@ -1,0 +1,61 @@
+#include "gc/shade.h"
+
+#include "heap/live_bits.h"
+#include "heap/object.h"
+
+void shade_in_place(struct work *work, struct memory *memory, granule_number granule)
+{
+    if (bits_set_shared(memory->live_bits, granule)) {
+        uint32_t size = (uint32_t)memory_object_size(memory, granule_start(granule));
+        region_add_live(&memory->regions, region_of(granule_start(granule)), size, size);
+    }
+    /* After the bit: whoever looks at the region again finds the object. */
+    atomic_u8_store_release(&memory->regions.regions[region_of(granule_start(granule))].rescan, 1);
+    atomic_u32_store_release(&work->noted, 1);
+}
+
+void shade_offer(struct work *work, struct packet **packet)
+{
+    if (*packet != NULL && (*packet)->count != 0) {
+        work_offer(work, *packet);
+        *packet = NULL;
+    }
+}
+
+void shade_drop(struct work *work, struct packet **packet)
+{
+    if (*packet != NULL)
+        packet_give_free(&work->pool, *packet);
+    *packet = NULL;
+}
+
+void shade(struct work *work, struct memory *memory, struct packet **packet, uint64_t address)
+{
+    size_t offset = views_offset(&memory->views, address);
+    if (offset >= memory->views.size || memory_is_live(memory, offset))
+        return;
+    if (*packet != NULL && (*packet)->count == PACKET_ENTRIES)
+        shade_offer(work, packet);
+    if (*packet == NULL) {
+        *packet = packet_take_free(&work->pool);
+        if (*packet == NULL) {
+            shade_in_place(work, memory, granule_of(offset));
+            return;
+        }
+        (*packet)->shaded = true;
+    }
+    (*packet)->entries[(*packet)->count++] = granule_of(offset);
+}
+
+void shade_slots(void *context, uint64_t *slots, size_t count, bool value)
+{
+    struct shading *shading = context;
+    const shale_encoding *encoding = &shading->memory->encoding;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t word = atomic_u64_load_dependent((const atomic_u64 *)&slots[i]);
+        if (!value)
+            shade(shading->work, shading->memory, shading->packet, word);
+        else if (value_is_reference(encoding, word))
+            shade(shading->work, shading->memory, shading->packet, value_address(encoding, word));
+    }
+}

@@ -1,0 +1,207 @@
+#include "gc/trace.h"
+
+#include "gc/shade.h"
+#include "heap/live_bits.h"
+#include "heap/object.h"
+
+#include <string.h>
+
+/* With this many objects in hand a tracer gives some to one that is idle. */
+enum { SHARE_FROM = 64 };
+
+int tracer_create(struct tracer *tracer, struct memory *memory, struct work *work)
+{
+    *tracer = (struct tracer){.memory = memory, .work = work, .size = memory->views.size};
+    tracer->base = (uintptr_t)views_mutator(&memory->views, 0);
+    tracer->table.size = memory->regions.count * sizeof *tracer->tally;
+    int status = memory->os->map_table(memory->os, tracer->table.size, &tracer->table.start);
+    if (status != 0)
+        tracer->table.size = 0;
+    tracer->tally = tracer->table.start;
+    return status;
+}
+
+void tracer_destroy(struct tracer *tracer)
+{
+    if (tracer->table.size != 0)
+        tracer->memory->os->unmap(tracer->memory->os, tracer->table.start, tracer->table.size);
+}
+
+void trace_begin(struct tracer *tracer)
+{
+    tracer->objects = 0;
+    tracer->bytes = 0;
+}
+
+void trace_end(struct tracer *tracer)
+{
+    struct region_table *regions = &tracer->memory->regions;
+    for (region_number r = 0; r < regions->count; r++) {
+        if (tracer->tally[r].bytes == 0)
+            continue;
+        region_add_live(regions, r, tracer->tally[r].bytes, tracer->tally[r].largest);
+        tracer->tally[r] = (struct region_tally){.bytes = 0};
+    }
+}
+
+/* ---- objects in hand ------------------------------------------------------------------------------- */
+
+/* Passes on the objects that were found first, which are likely to lead to most. Without a packet for them, their
+ * regions are noted. */
+static void pass_on(struct tracer *tracer)
+{
+    unsigned count = tracer->stack_count / 2 < PACKET_ENTRIES ? tracer->stack_count / 2 : PACKET_ENTRIES;
+    struct packet *packet = packet_take_free(&tracer->work->pool);
+    if (packet != NULL) {
+        memcpy(packet->entries, tracer->stack, count * sizeof *tracer->stack);
+        packet->count = (uint16_t)count;
+        work_offer(tracer->work, packet);
+    } else {
+        for (unsigned i = 0; i < count; i++)
+            shade_in_place(tracer->work, tracer->memory, tracer->stack[i]);
+    }
+    tracer->stack_count -= count;
+    memmove(tracer->stack, tracer->stack + count, tracer->stack_count * sizeof *tracer->stack);
+}
+
+static inline void push(struct tracer *tracer, granule_number granule)
+{
+    if (__builtin_expect(tracer->stack_count == TRACE_STACK, 0))
+        pass_on(tracer);
+    tracer->stack[tracer->stack_count++] = granule;
+}
+
+/* Marks an object that has arrived in the cache. */
+static inline void mark_object(struct tracer *tracer, granule_number granule)
+{
+    struct memory *memory = tracer->memory;
+    size_t offset = granule_start(granule);
+    if (memory_is_live(memory, offset) || !bits_set_shared(memory->live_bits, granule))
+        return;
+    uint64_t header = memory_header(memory, offset);
+    const struct type *type = memory_type(memory, header);
+    uint32_t size = (uint32_t)object_size(type, header);
+    struct region_tally *tally = &tracer->tally[region_of(offset)];
+    tally->bytes += size;
+    if (size > tally->largest)
+        tally->largest = size;
+    tracer->objects++;
+    tracer->bytes += size;
+    if (type->shape != SHAPE_POINTER_FREE)
+        push(tracer, granule);
+}
+
+/* ---- references ------------------------------------------------------------------------------------ */
+
+static inline granule_number take_pending(struct tracer *tracer)
+{
+    granule_number granule = tracer->pending[tracer->pending_first];
+    tracer->pending_first = (tracer->pending_first + 1) % TRACE_PREFETCH;
+    tracer->pending_count--;
+    return granule;
+}
+
+static inline void reach_granule(struct tracer *tracer, granule_number granule)
+{
+    __builtin_prefetch(views_alias(&tracer->memory->views, granule_start(granule)) - HEADER_SIZE);
+    __builtin_prefetch(&tracer->memory->live_bits[granule >> 6]);
+    if (tracer->pending_count == TRACE_PREFETCH)
+        mark_object(tracer, take_pending(tracer));
+    tracer->pending[(tracer->pending_first + tracer->pending_count) % TRACE_PREFETCH] = granule;
+    tracer->pending_count++;
+}
+
+static inline void reach(struct tracer *tracer, uint64_t address)
+{
+    size_t offset = address - tracer->base;
+    if (offset < tracer->size) /* not NULL, nor an address outside the heap */
+        reach_granule(tracer, granule_of(offset));
+}
+
+static inline __attribute__((always_inline)) void reach_slots(void *context, uint64_t *slots, size_t count,
+                                                              bool value)
+{
+    struct tracer *tracer = context;
+    const shale_encoding *encoding = &tracer->memory->encoding;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t word = atomic_u64_load_dependent((const atomic_u64 *)&slots[i]);
+        if (!value)
+            reach(tracer, word);
+        else if (value_is_reference(encoding, word))
+            reach(tracer, value_address(encoding, word));
+    }
+}
+
+static inline void look_at(struct tracer *tracer, granule_number granule)
+{
+    size_t offset = granule_start(granule);
+    uint64_t header = memory_header(tracer->memory, offset);
+    char *object = views_alias(&tracer->memory->views, offset);
+    object_visit_slots(memory_type(tracer->memory, header), header, object, object, 0, SIZE_MAX, reach_slots,
+                       tracer);
+}
+
+/* ---- the loop -------------------------------------------------------------------------------------- */
+
+static void drain(struct tracer *tracer)
+{
+    for (;;) {
+        if (tracer->stack_count != 0)
+            look_at(tracer, tracer->stack[--tracer->stack_count]);
+        else if (tracer->pending_count != 0)
+            mark_object(tracer, take_pending(tracer));
+        else
+            return;
+        if (tracer->stack_count >= SHARE_FROM && work_is_wanted(tracer->work))
+            pass_on(tracer);
+    }
+}
+
+static void unpack(struct tracer *tracer, struct packet *packet)
+{
+    if (packet->shaded) {
+        for (unsigned i = 0; i < packet->count; i++)
+            reach_granule(tracer, packet->entries[i]);
+    } else {
+        memcpy(tracer->stack, packet->entries, packet->count * sizeof *packet->entries);
+        tracer->stack_count = packet->count;
+    }
+    packet_give_free(&tracer->work->pool, packet);
+}
+
+void trace(struct tracer *tracer)
+{
+    drain(tracer); /* what a rescan found */
+    for (;;) {
+        struct packet *packet = work_take(tracer->work);
+        if (packet == NULL)
+            return;
+        unpack(tracer, packet);
+        drain(tracer);
+    }
+}
+
+static void rescan_region(struct tracer *tracer, region_number region)
+{
+    granule_number granule = granule_of(region_start(region));
+    granule_number end = granule + REGION_GRANULES;
+    while ((granule = bits_next(tracer->memory->live_bits, granule, end)) < end)
+        look_at(tracer, granule++);
+}
+
+bool trace_rescan(struct tracer *tracer)
+{
+    struct region_table *regions = &tracer->memory->regions;
+    if (atomic_u32_load_acquire(&tracer->work->noted) == 0)
+        return false;
+    /* Cleared first, here and below: what is noted from now on is looked at next time. */
+    atomic_u32_store_full(&tracer->work->noted, 0);
+    for (region_number r = 0; r < regions->count; r++) {
+        struct region *region = &regions->regions[r];
+        if (atomic_u8_load_acquire(&region->rescan) == 0)
+            continue;
+        atomic_u8_store_full(&region->rescan, 0);
+        rescan_region(tracer, r);
+    }
+    return true;
+}

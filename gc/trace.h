@@ -1,0 +1,67 @@
+/*
+ * Tracing: finding all objects that can be reached from what was shaded.
+ *
+ * [trace] An object is marked by whoever sets its live bit first, and that tracer looks at its slots once, or passes
+ * it on in a packet to one who does; when packets run out, the object's region is noted instead (`rescan`), and all
+ * marked objects of the region are looked at again later. Looking at an object twice does no harm. So depth costs no
+ * stack and memory is bounded.
+ *
+ * Objects born in the cycle are neither marked nor looked at: they are live, and what they refer to was shaded or
+ * born as well, since a mutator had it in hand after its roots were shaded [shade].
+ *
+ * Slots are read while mutators write them. What is read is the old or the new content; if the old one is missed, the
+ * mutator's barrier has shaded it.
+ *
+ * A tracer is used by one thread at a time; it shares nothing but bits, regions' flags and packets.
+ */
+#ifndef SHALE_GC_TRACE_H
+#define SHALE_GC_TRACE_H
+
+#include "gc/work.h"
+
+enum {
+    TRACE_PREFETCH =
+        16, /* objects on their way into the cache: looked at once header and bit had time to arrive */
+    TRACE_STACK = 1024 /* objects in hand: more are passed on */
+};
+
+/* What a tracer marked in one region. */
+struct region_tally {
+    uint32_t bytes;
+    uint32_t largest;
+};
+
+struct tracer {
+    struct memory *memory;
+    struct work *work;
+    uintptr_t base; /* of the mutator view */
+    size_t size;
+    unsigned stack_count;
+    unsigned pending_first;
+    unsigned pending_count;
+    granule_number pending[TRACE_PREFETCH]; /* ring of references */
+    granule_number stack[TRACE_STACK];      /* marked objects whose slots are to be looked at */
+    struct region_tally *tally;             /* per region */
+    uint64_t objects;                       /* marked since trace_begin */
+    uint64_t bytes;
+    struct memory_table table;
+};
+
+/* Returns 0 or a negative errno value. */
+int tracer_create(struct tracer *tracer, struct memory *memory, struct work *work);
+void tracer_destroy(struct tracer *tracer);
+
+/* Before a marking: nothing is counted yet. */
+void trace_begin(struct tracer *tracer);
+
+/* Takes part in tracing until no tracer has any work left. */
+void trace(struct tracer *tracer);
+
+/* One tracer, nobody tracing: looks again at the regions that were noted, as far as it has room for what it finds.
+ * Returns whether there were any; then tracing must go on. */
+bool trace_rescan(struct tracer *tracer);
+
+/* After a marking: adds what was counted to the regions. */
+void trace_end(struct tracer *tracer);
+
+#endif

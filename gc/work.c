@@ -1,0 +1,75 @@
+#include "gc/work.h"
+
+int work_create(struct work *work, const struct os *os, uint32_t packet_limit)
+{
+    *work = (struct work){.tracers = 0};
+    int status = packet_pool_create(&work->pool, os, packet_limit);
+    if (status != 0)
+        return status;
+    pthread_mutex_init(&work->lock, NULL);
+    pthread_cond_init(&work->changed, NULL);
+    return 0;
+}
+
+void work_destroy(struct work *work)
+{
+    pthread_cond_destroy(&work->changed);
+    pthread_mutex_destroy(&work->lock);
+    packet_pool_destroy(&work->pool);
+}
+
+void work_begin(struct work *work, unsigned tracers)
+{
+    work->tracers = tracers;
+    work->over = false;
+    atomic_u32_store(&work->idle, 0);
+}
+
+void work_drop(struct work *work)
+{
+    for (struct packet *packet; (packet = packet_take_full(&work->pool)) != NULL;)
+        packet_give_free(&work->pool, packet);
+    atomic_u32_store(&work->noted, 0);
+}
+
+void work_offer(struct work *work, struct packet *packet)
+{
+    packet_give_full(&work->pool, packet);
+    /* The push orders this load after it. */
+    if (atomic_u32_load(&work->idle) == 0)
+        return;
+    pthread_mutex_lock(&work->lock);
+    pthread_cond_signal(&work->changed);
+    pthread_mutex_unlock(&work->lock);
+}
+
+/* The lock is held, and this tracer counts as idle: returns whether there is a packet to try for. */
+static bool wait_for_offer(struct work *work)
+{
+    while (!work->over && packet_none_full(&work->pool)) {
+        if (atomic_u32_load(&work->idle) == work->tracers) {
+            work->over = true;
+            pthread_cond_broadcast(&work->changed);
+        } else {
+            pthread_cond_wait(&work->changed, &work->lock);
+        }
+    }
+    return !work->over;
+}
+
+struct packet *work_take(struct work *work)
+{
+    bool over = false;
+    struct packet *packet = packet_take_full(&work->pool);
+    while (packet == NULL && !over) {
+        pthread_mutex_lock(&work->lock);
+        atomic_u32_fetch_add_full(&work->idle, 1);
+        over = !wait_for_offer(work);
+        if (!over)
+            atomic_u32_store(&work->idle, atomic_u32_load(&work->idle) - 1);
+        pthread_mutex_unlock(&work->lock);
+        /* A tracer that was not idle may be quicker: then once more. */
+        packet = over ? NULL : packet_take_full(&work->pool);
+    }
+    return packet;
+}

@@ -1,0 +1,55 @@
+/*
+ * Sharing marking work between tracers, and knowing when there is none left.
+ *
+ * [work] A tracer is busy or idle. Only busy ones and mutators offer packets; a tracer becomes idle only when it has
+ * nothing in hand and there is no packet to take. So when all tracers are idle and no packet is full, no tracer has
+ * anything to do, nor will have before somebody else offers something. What mutators still have in their
+ * buffers is asked for by a handshake (mark.h).
+ *
+ * Lost wake-up? An idle tracer raises `idle`, then looks for a packet, then waits; who offers pushes the packet, then
+ * looks at `idle`; each with full ordering in between. So one of them sees the other. The first holds the
+ * lock from its look until it waits, and the other takes the lock to signal.
+ *
+ * Who writes what: `idle` tracers, under `lock`, read by anyone; `over` under `lock`; `noted` anyone who notes a
+ * region, after the region's own flag, and cleared before those are looked at.
+ */
+#ifndef SHALE_GC_WORK_H
+#define SHALE_GC_WORK_H
+
+#include "gc/packet.h"
+
+#include <pthread.h>
+
+struct work {
+    struct packet_pool pool;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    unsigned tracers; /* that take part */
+    atomic_u32 idle;
+    bool over;
+    atomic_u32 noted; /* not 0: regions have marked objects whose slots are to be looked at */
+};
+
+/* Returns 0 or a negative errno value. */
+int work_create(struct work *work, const struct os *os, uint32_t packet_limit);
+void work_destroy(struct work *work);
+
+/* No tracer runs: so many are about to. */
+void work_begin(struct work *work, unsigned tracers);
+
+/* Nobody offers or takes: forgets all work. */
+void work_drop(struct work *work);
+
+/* Any thread: a packet with work for whoever comes first. */
+void work_offer(struct work *work, struct packet *packet);
+
+/* Whether some tracer has nothing to do: a hint. */
+static inline bool work_is_wanted(const struct work *work)
+{
+    return atomic_u32_load(&work->idle) != 0;
+}
+
+/* A tracer with nothing in hand: waits for a packet; NULL when all tracers are out of work. */
+struct packet *work_take(struct work *work);
+
+#endif
