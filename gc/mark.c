@@ -27,20 +27,26 @@ int mark_create(struct mark *mark, struct memory *memory, const struct world *wo
         return status;
     mark->tracers = mark->table.start;
     for (unsigned i = 0; i < workers->count; i++) {
-        status = tracer_create(&mark->tracers[i], memory, &mark->work);
+        status = tracer_create(&mark->tracers[i], memory, &mark->work, &mark->weak);
         if (status != 0) {
             destroy_tracers(mark, i);
             return status;
         }
     }
     status = work_create(&mark->work, os, packet_limit != 0 ? packet_limit : default_packets(memory));
-    if (status != 0)
-        destroy_tracers(mark, workers->count);
+    if (status == 0) {
+        status = weak_create(&mark->weak, memory);
+        if (status == 0)
+            return 0;
+        work_destroy(&mark->work);
+    }
+    destroy_tracers(mark, workers->count);
     return status;
 }
 
 void mark_destroy(struct mark *mark)
 {
+    weak_destroy(&mark->weak);
     work_destroy(&mark->work);
     destroy_tracers(mark, mark->workers->count);
 }
@@ -109,6 +115,7 @@ void mark_prepare(struct mark *mark)
     for (unsigned i = 0; i < mark->workers->count; i++)
         trace_begin(&mark->tracers[i]);
     work_drop(&mark->work);
+    weak_begin(&mark->weak);
 }
 
 void mark_roots(struct mark *mark)
@@ -133,10 +140,11 @@ static void trace_task(void *argument, unsigned index)
 
 void mark_trace(struct mark *mark)
 {
+    struct tracer *first = &mark->tracers[0];
     do {
         work_begin(&mark->work, mark->workers->count);
         workers_run(mark->workers, trace_task, mark);
-    } while (trace_rescan(&mark->tracers[0]));
+    } while (trace_rescan(first) || weak_find_reached(&mark->weak, trace_look_at, first));
 }
 
 bool mark_flush(struct mark *mark)
@@ -146,11 +154,54 @@ bool mark_flush(struct mark *mark)
     return packet_none_full(&mark->work.pool) && atomic_u32_load_acquire(&mark->work.noted) == 0;
 }
 
-void mark_finish(struct mark *mark)
+void mark_decide(struct mark *mark)
 {
     const struct world *world = mark->world;
     atomic_u32_store(&mark->active, 0);
     world->handshake(world->context, STAGE_DECIDED, finish_local, mark);
+}
+
+static void clear_weak(struct mark *mark)
+{
+    for (unsigned i = 0; i < mark->workers->count; i++)
+        weak_clear_list(&mark->weak, &mark->tracers[i].weak_list);
+    weak_clear_waiting(&mark->weak);
+}
+
+/* Shades a dead object that has a finalizer, for the world to queue it. */
+struct resurrection {
+    struct mark *mark;
+    struct packet *packet;
+};
+
+static bool resurrect(void *argument, uint64_t address)
+{
+    struct resurrection *resurrection = argument;
+    struct mark *mark = resurrection->mark;
+    if (memory_is_live(mark->memory, views_offset(&mark->memory->views, address)))
+        return false;
+    shade(&mark->work, mark->memory, &resurrection->packet, address);
+    return true;
+}
+
+void mark_weak(struct mark *mark)
+{
+    const struct world *world = mark->world;
+    clear_weak(mark);
+    struct resurrection resurrection = {mark, NULL};
+    mark->finalizable = world->queue_finalizable(world->context, resurrect, &resurrection);
+    shade_offer(&mark->work, &resurrection.packet);
+    if (mark->finalizable != 0) {
+        mark_trace(mark);
+        clear_weak(mark);
+    }
+    weak_end(&mark->weak);
+    if (mark->finalizable != 0)
+        world->publish_finalizable(world->context);
+}
+
+void mark_count(struct mark *mark)
+{
     mark->objects = 0;
     mark->bytes = 0;
     for (unsigned i = 0; i < mark->workers->count; i++) {
@@ -167,6 +218,8 @@ void mark_run(struct mark *mark)
     mark_roots(mark);
     do {
         mark_trace(mark);
-    } while (!mark_flush(mark));
-    mark_finish(mark);
+    } while (!mark_flush(mark) || !weak_decide(&mark->weak));
+    mark_decide(mark);
+    mark_weak(mark);
+    mark_count(mark);
 }

@@ -11,8 +11,11 @@
  *  2. Handshake TRACING: each shades its own roots, from then on its stores shade only what they overwrite, and what it
  *     allocates is born.
  *  3. The roots of the heap are shaded. They are written by stores with a barrier, like slots of objects.
- *  4. All is traced; a handshake has every mutator offer what it shaded since; until nothing is offered.
+ *  4. All is traced; a handshake has every mutator offer what it shaded since; until nothing is offered, and no weak
+ *     reference was read meanwhile [weak-phase].
  *  5. Handshake DECIDED: the barriers are off.
+ *  6. Weak references to what is dead are cleared. Objects with finalizers that are dead are queued, and they and what they
+ *     lead to is marked: no mutator can get hold of them before they are taken from the queue.
  *
  * Why nothing is lost. While anything live is unmarked, each such object is reached by a path of unmarked objects from
  * one that was shaded. A mutator that was scanned only ever holds objects that are marked, born or so protected: it
@@ -51,10 +54,12 @@ struct mark {
     const struct world *world;
     struct workers *workers;
     struct work work;
+    struct weak weak;
     struct tracer *tracers; /* one for each worker */
     atomic_u32 active;      /* not 0: roots that appear or go must be shaded */
     uint64_t objects;       /* found live by the last marking, besides what was born */
     uint64_t bytes;
+    uint64_t finalizable; /* objects that were queued for their finalizers in the last marking */
     struct memory_table table;
 };
 
@@ -77,7 +82,11 @@ void mark_trace(struct mark *mark);
 /* Has all mutators offer what they shaded. Returns whether there was nothing. */
 bool mark_flush(struct mark *mark);
 /* Step 5. */
-void mark_finish(struct mark *mark);
+void mark_decide(struct mark *mark);
+/* Step 6. */
+void mark_weak(struct mark *mark);
+/* Counts what was marked. */
+void mark_count(struct mark *mark);
 
 /* A mutator attaches, at a stage. */
 void mark_attach(struct mutator_local *local, enum mark_stage stage);

@@ -9,9 +9,10 @@
 /* With this many objects in hand a tracer gives some to one that is idle. */
 enum { SHARE_FROM = 64 };
 
-int tracer_create(struct tracer *tracer, struct memory *memory, struct work *work)
+int tracer_create(struct tracer *tracer, struct memory *memory, struct work *work, struct weak *weak)
 {
-    *tracer = (struct tracer){.memory = memory, .work = work, .size = memory->views.size};
+    *tracer = (struct tracer){
+        .memory = memory, .work = work, .weak = weak, .size = memory->views.size, .weak_list = LINK_END};
     tracer->base = (uintptr_t)views_mutator(&memory->views, 0);
     tracer->table.size = memory->regions.count * sizeof *tracer->tally;
     int status = memory->os->map_table(memory->os, tracer->table.size, &tracer->table.start);
@@ -71,6 +72,11 @@ static inline void push(struct tracer *tracer, granule_number granule)
     tracer->stack[tracer->stack_count++] = granule;
 }
 
+void trace_look_at(void *tracer, granule_number granule)
+{
+    push(tracer, granule);
+}
+
 /* Marks an object that has arrived in the cache. */
 static inline void mark_object(struct tracer *tracer, granule_number granule)
 {
@@ -89,6 +95,8 @@ static inline void mark_object(struct tracer *tracer, granule_number granule)
     tracer->bytes += size;
     if (type->shape != SHAPE_POINTER_FREE)
         push(tracer, granule);
+    if (__builtin_expect(weak_any_waiting(tracer->weak), 0))
+        weak_key_marked(tracer->weak, granule, trace_look_at, tracer);
 }
 
 /* ---- references ------------------------------------------------------------------------------------ */
@@ -132,13 +140,31 @@ static inline __attribute__((always_inline)) void reach_slots(void *context, uin
     }
 }
 
+/* [weak] */
+static __attribute__((noinline)) size_t look_at_first(struct tracer *tracer, enum type_strength strength,
+                                                      granule_number granule)
+{
+    if (strength == STRENGTH_WEAK) {
+        weak_look(tracer->weak, &tracer->weak_list, granule);
+        return WEAK_STRONG_FROM;
+    }
+    const struct ephemeron_object *ephemeron =
+        (const struct ephemeron_object *)views_alias(&tracer->memory->views, granule_start(granule));
+    if (ephemeron_look(tracer->weak, granule))
+        reach(tracer, atomic_u64_load_dependent(&ephemeron->value));
+    return EPHEMERON_STRONG_FROM;
+}
+
 static inline void look_at(struct tracer *tracer, granule_number granule)
 {
     size_t offset = granule_start(granule);
     uint64_t header = memory_header(tracer->memory, offset);
     char *object = views_alias(&tracer->memory->views, offset);
-    object_visit_slots(memory_type(tracer->memory, header), header, object, object, 0, SIZE_MAX, reach_slots,
-                       tracer);
+    const struct type *type = memory_type(tracer->memory, header);
+    size_t from = 0;
+    if (__builtin_expect(type->strength != STRENGTH_STRONG, 0))
+        from = look_at_first(tracer, type->strength, granule);
+    object_visit_slots(type, header, object, object, from, SIZE_MAX, reach_slots, tracer);
 }
 
 /* ---- the loop -------------------------------------------------------------------------------------- */

@@ -17,7 +17,7 @@
 #ifndef SHALE_GC_TRACE_H
 #define SHALE_GC_TRACE_H
 
-#include "gc/work.h"
+#include "gc/weak.h"
 
 enum {
     TRACE_PREFETCH =
@@ -34,6 +34,7 @@ struct region_tally {
 struct tracer {
     struct memory *memory;
     struct work *work;
+    struct weak *weak;
     uintptr_t base; /* of the mutator view */
     size_t size;
     unsigned stack_count;
@@ -44,11 +45,12 @@ struct tracer {
     struct region_tally *tally;             /* per region */
     uint64_t objects;                       /* marked since trace_begin */
     uint64_t bytes;
+    granule_number weak_list; /* see weak_look */
     struct memory_table table;
 };
 
 /* Returns 0 or a negative errno value. */
-int tracer_create(struct tracer *tracer, struct memory *memory, struct work *work);
+int tracer_create(struct tracer *tracer, struct memory *memory, struct work *work, struct weak *weak);
 void tracer_destroy(struct tracer *tracer);
 
 /* Before a marking: nothing is counted yet. */
@@ -60,6 +62,9 @@ void trace(struct tracer *tracer);
 /* One tracer, nobody tracing: looks again at the regions that were noted, as far as it has room for what it finds.
  * Returns whether there were any; then tracing must go on. */
 bool trace_rescan(struct tracer *tracer);
+
+/* One tracer, nobody tracing: has an object looked at. */
+void trace_look_at(void *tracer, granule_number granule);
 
 /* After a marking: adds what was counted to the regions. */
 void trace_end(struct tracer *tracer);

@@ -21,6 +21,12 @@ struct world {
     void (*handshake)(void *context, enum mark_stage stage, local_function function, void *argument);
     /* Within a handshake, for the mutator that is served: shows its own roots. */
     void (*visit_mutator_roots)(void *context, struct mutator_local *local, struct shale_visitor *visitor);
+    /* Running, when marking is complete: asks of every object that has a finalizer, in the order in which they were given
+     * one, whether it is dead, and moves those that are to the end of the queue. Returns how many. */
+    uint64_t (*queue_finalizable)(void *context, bool (*is_dead)(void *argument, uint64_t address),
+                                  void *argument);
+    /* Running: what was moved to the queue may be taken. */
+    void (*publish_finalizable)(void *context);
     /* Running: shows the roots that belong to no mutator. They may be changed at the same time, by stores that shade
      * what they overwrite. */
     void (*visit_heap_roots)(void *context, struct shale_visitor *visitor);

@@ -33,7 +33,7 @@ static inline bool bits_test_shared(const uint64_t *words, granule_number granul
     return (atomic_u64_load((const atomic_u64 *)&words[granule >> 6]) >> (granule & 63) & 1) != 0;
 }
 
-/* While others set bits: whether it was this call that set the bit. */
+/* While others set bits: whether it was this call that set the bit. Ordered with everything before and after it. */
 static inline bool bits_set_shared(uint64_t *words, granule_number granule)
 {
     atomic_u64 *word = (atomic_u64 *)&words[granule >> 6];
@@ -42,7 +42,7 @@ static inline bool bits_set_shared(uint64_t *words, granule_number granule)
         uint64_t before = atomic_u64_load(word);
         if ((before & bit) != 0)
             return false;
-        if (atomic_u64_cas(word, before, before | bit))
+        if (atomic_u64_cas_full(word, before, before | bit))
             return true;
     }
 }

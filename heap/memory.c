@@ -1,7 +1,9 @@
 #include "heap/memory.h"
 
 #include "heap/announce.h"
+#include "heap/weak_object.h"
 
+#include <errno.h>
 #include <string.h>
 
 static int map_table(struct memory *memory, int index, size_t size)
@@ -19,6 +21,34 @@ static void unmap_tables(struct memory *memory)
         if (memory->tables[i].size != 0)
             memory->os->unmap(memory->os, memory->tables[i].start, memory->tables[i].size);
     }
+}
+
+/* Registers a type of objects whose first slots are not like others. */
+static struct type *register_weak(struct type_table *table, const char *name, size_t size,
+                                  const uint32_t *pointers, size_t pointer_count, enum type_strength strength)
+{
+    shale_type_spec spec = {.name = name, .size = size, .pointers = pointers, .pointer_count = pointer_count};
+    shale_status status;
+    char message[SHALE_ERROR_MESSAGE_MAX];
+    struct type *type = type_register(table, &spec, &status, message, sizeof message);
+    if (type != NULL)
+        type->strength = strength; /* nobody has seen it yet */
+    return type;
+}
+
+static bool register_weak_types(struct memory *memory)
+{
+    static const uint32_t weak[] = {offsetof(struct weak_object, referent),
+                                    offsetof(struct weak_object, next)};
+    static const uint32_t ephemeron[] = {offsetof(struct ephemeron_object, key),
+                                         offsetof(struct ephemeron_object, value),
+                                         offsetof(struct ephemeron_object, next)};
+    memory->weak_type = register_weak(&memory->types, "weak reference", sizeof(struct weak_object), weak,
+                                      sizeof weak / sizeof weak[0], STRENGTH_WEAK);
+    memory->ephemeron_type =
+        register_weak(&memory->types, "ephemeron", sizeof(struct ephemeron_object), ephemeron,
+                      sizeof ephemeron / sizeof ephemeron[0], STRENGTH_EPHEMERON);
+    return memory->weak_type != NULL && memory->ephemeron_type != NULL;
 }
 
 int memory_create(struct memory *memory, const struct os *os, size_t size, const shale_encoding *encoding,
@@ -49,6 +79,14 @@ int memory_create(struct memory *memory, const struct os *os, size_t size, const
     page_states_init(&memory->pages, &memory->views, memory->tables[1].start, -1);
     memory->live_bits = memory->tables[2].start;
     type_table_init(&memory->types, memory->tables[3].start);
+    if (!register_weak_types(memory)) {
+        *failed = "registering the types of weak references (malloc)";
+        type_table_destroy(&memory->types);
+        region_table_destroy(&memory->regions);
+        unmap_tables(memory);
+        views_destroy(&memory->views);
+        return -ENOMEM;
+    }
     announce_free(memory->views.mutator, size);
     return 0;
 }

@@ -24,6 +24,9 @@ struct memory {
     /* A checking tool watches: every allocation takes the slow path, which announces the object. */
     bool announce;
     atomic_u64 bytes_allocated;
+    /* Types that every heap has; see weak_object.h. */
+    struct type *weak_type;
+    struct type *ephemeron_type;
 
     /* The blocks behind the tables, for memory_destroy. */
     struct memory_table {

@@ -29,6 +29,13 @@ enum type_shape {
     SHAPE_CUSTOM         /* a visitor of the embedder's */
 };
 
+/* What an object's first slots keep alive; see weak_object.h. */
+enum type_strength {
+    STRENGTH_STRONG, /* all that they refer to */
+    STRENGTH_WEAK,
+    STRENGTH_EPHEMERON
+};
+
 struct slot_list {
     uint32_t count;
     const uint32_t *offsets;
@@ -37,6 +44,7 @@ struct slot_list {
 struct type {
     struct shale_type api; /* first: a shale_type is a type */
     enum type_shape shape;
+    enum type_strength strength;
     uint32_t fixed_size; /* bytes */
     struct slot_list pointers;
     struct slot_list values;

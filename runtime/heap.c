@@ -57,11 +57,13 @@ static void world_visit_roots(void *context, struct shale_visitor *visitor)
 static void world_begin_root_update(void *context, struct shale_visitor *visitor)
 {
     roots_begin_update(context, visitor);
+    finalizers_begin_update(&((shale_heap *)context)->finalizers, visitor);
 }
 
 static void world_settle_roots(void *context)
 {
     roots_settle(context);
+    finalizers_settle(&((shale_heap *)context)->finalizers);
 }
 
 static void world_handshake(void *context, enum mark_stage stage, local_function function, void *argument)
@@ -79,6 +81,21 @@ static void world_visit_mutator_roots(void *context, struct mutator_local *local
 static void world_visit_heap_roots(void *context, struct shale_visitor *visitor)
 {
     roots_visit_heap(context, visitor);
+}
+
+static uint64_t world_queue_finalizable(void *context, bool (*is_dead)(void *argument, uint64_t address),
+                                        void *argument)
+{
+    shale_heap *heap = context;
+    return finalizers_queue_dead(&heap->finalizers, is_dead, argument);
+}
+
+static void world_publish_finalizable(void *context)
+{
+    shale_heap *heap = context;
+    finalizers_publish(&heap->finalizers);
+    if (heap->options.finalizers_queued != NULL)
+        heap->options.finalizers_queued(heap->options.finalizers_queued_context);
 }
 
 static void world_visit_mutators(void *context, local_function function, void *argument)
@@ -102,6 +119,8 @@ static const struct world world_functions = {
     .handshake = world_handshake,
     .visit_mutator_roots = world_visit_mutator_roots,
     .visit_heap_roots = world_visit_heap_roots,
+    .queue_finalizable = world_queue_finalizable,
+    .publish_finalizable = world_publish_finalizable,
     .stop = world_stop,
     .resume = world_resume,
     .visit_roots = world_visit_roots,
@@ -215,11 +234,13 @@ static shale_status create_parts(shale_heap *heap, const struct os *os, shale_er
                                 "ask for a smaller heap, or raise the process's limits");
     safepoint_init(&heap->safepoint, os, &heap->log, heap->options.poll_warning * UINT64_C(1000000));
     handles_init(&heap->handles);
+    finalizers_init(&heap->finalizers);
     root_list_init(&heap->roots, heap, NULL);
     shale_status status = create_collector(heap, error);
     if (status == SHALE_OK)
         return SHALE_OK;
     root_list_destroy(&heap->roots);
+    finalizers_destroy(&heap->finalizers);
     handles_destroy(&heap->handles);
     safepoint_destroy(&heap->safepoint);
     memory_destroy(&heap->memory);
@@ -234,6 +255,7 @@ static void destroy_parts(shale_heap *heap)
         heap->memory.os->faults_close(heap->memory.os, faults);
     mutator_free_detached(heap);
     root_list_destroy(&heap->roots);
+    finalizers_destroy(&heap->finalizers);
     handles_destroy(&heap->handles);
     safepoint_destroy(&heap->safepoint);
     memory_destroy(&heap->memory);

@@ -10,6 +10,7 @@
 
 #include "gc/collector.h"
 #include "heap/memory.h"
+#include "runtime/finalizers.h"
 #include "runtime/handles.h"
 #include "runtime/log.h"
 #include "runtime/roots.h"
@@ -23,6 +24,7 @@ struct shale_heap {
     struct world world;
     struct safepoint safepoint;
     struct handles handles;
+    struct finalizers finalizers;
     struct root_list roots;            /* visitors of the whole heap */
     struct shale_visitor *root_update; /* written while the world is stopped; see roots.h */
     const char *fault_source;          /* how page faults are had, for the log */

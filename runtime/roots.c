@@ -58,6 +58,7 @@ static void visit_heap(shale_heap *heap, struct shale_visitor *visitor)
 void roots_visit_heap(shale_heap *heap, struct shale_visitor *visitor)
 {
     handles_visit(&heap->handles, visitor);
+    finalizers_visit(&heap->finalizers, visitor);
     pthread_mutex_lock(&heap->roots.lock);
     visit_list(&heap->roots, visitor);
     pthread_mutex_unlock(&heap->roots.lock);
@@ -66,6 +67,7 @@ void roots_visit_heap(shale_heap *heap, struct shale_visitor *visitor)
 void roots_visit(shale_heap *heap, struct shale_visitor *visitor)
 {
     visit_heap(heap, visitor);
+    finalizers_visit(&heap->finalizers, visitor);
     for (struct mutator *mutator = heap->safepoint.mutators; mutator != NULL; mutator = mutator->next)
         roots_visit_own(mutator, visitor);
 }

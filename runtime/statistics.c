@@ -42,6 +42,7 @@ shale_status shale_heap_statistics(shale_heap *heap, shale_statistics *statistic
         .allocation_stalls = atomic_u64_load(&heap->allocation_stalls),
         .bytes_allocated = atomic_u64_load(&heap->memory.bytes_allocated),
         .live_bytes = atomic_u64_load(&counted->live_bytes),
+        .finalizers_waiting = finalizers_waiting(&heap->finalizers),
         .heap_size = heap->memory.views.size,
         .used_bytes = (uint64_t)(regions->count - region_free_count(regions)) << REGION_SHIFT,
     };

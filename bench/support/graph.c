@@ -43,6 +43,15 @@ static void no_mutator_roots(void *context, struct mutator_local *local, struct 
     (void)visitor;
 }
 
+static uint64_t no_finalizers(void *context, bool (*is_dead)(void *argument, uint64_t address),
+                              void *argument)
+{
+    (void)context;
+    (void)is_dead;
+    (void)argument;
+    return 0;
+}
+
 static void no_mutators(void *context, local_function function, void *argument)
 {
     (void)context;
@@ -210,6 +219,7 @@ static void create_collector(struct graph *graph, enum shale_compaction compacti
                                   .handshake = no_handshake,
                                   .visit_mutator_roots = no_mutator_roots,
                                   .visit_heap_roots = show_roots,
+                                  .queue_finalizable = no_finalizers,
                                   .stop = nothing,
                                   .resume = nothing,
                                   .visit_mutators = no_mutators,

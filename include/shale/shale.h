@@ -91,6 +91,10 @@ typedef struct shale_type shale_type;
 /* A reference from outside the heap, held by the collector. Opaque. */
 typedef struct shale_handle shale_handle;
 
+/* A weak reference and an ephemeron: objects of the heap, which move like others. Opaque. */
+typedef struct shale_weak shale_weak;
+typedef struct shale_ephemeron shale_ephemeron;
+
 /* What a root visitor or a custom object visitor is handed. Opaque, valid for the duration of the call. */
 typedef struct shale_visitor shale_visitor;
 
@@ -190,6 +194,10 @@ typedef struct shale_options {
     void *log_context;
     shale_out_of_memory_function out_of_memory; /* NULL: allocation returns NULL */
     void *out_of_memory_context;
+    /* Called after a cycle that queued objects for shale_finalizer_take, so that the program can wake the thread that takes
+     * them. On a thread of Shale's; must not call into Shale. NULL: nobody is told. */
+    void (*finalizers_queued)(void *context);
+    void *finalizers_queued_context;
     shale_encoding encoding; /* of all slots declared as values */
 } shale_options;
 
@@ -275,6 +283,7 @@ typedef struct shale_statistics {
     uint64_t allocation_stalls;   /* times a thread waited for a cycle before it got memory */
     uint64_t bytes_allocated;     /* by mutators since creation, counted by allocation chunks */
     uint64_t live_bytes;          /* found live by the last mark */
+    uint64_t finalizers_waiting;  /* objects in the queue of shale_finalizer_take */
     uint64_t heap_size;           /* bytes, the fixed maximum */
     uint64_t used_bytes;          /* in regions that are not free */
     uint64_t committed_bytes;     /* memory the heap's file holds now */
@@ -442,6 +451,43 @@ SHALE_API shale_handle *shale_handle_create(shale_mutator *mutator, void *object
 static inline void *shale_handle_get(const shale_handle *handle);
 SHALE_API shale_status shale_handle_set(shale_mutator *mutator, shale_handle *handle, void *object);
 SHALE_API shale_status shale_handle_drop(shale_mutator *mutator, shale_handle *handle);
+
+/* ------------------------------------------------------------------------------------------------ */
+/* Weak references, ephemerons, finalizers                                                            */
+
+/* A weak reference does not keep its referent alive. It is an object of the heap itself: keep it in frames, handles and
+ * slots like any other. Referents that are only weakly reachable when a cycle has marked are dead: from one moment on,
+ * the same for all weak references and ephemerons, they read as NULL. A referent outside the heap is never dead. */
+
+/* Creates a weak reference; NULL when the heap is full. Any attached thread; may collect. */
+SHALE_API shale_weak *shale_weak_create(shale_mutator *mutator, void *object);
+
+/* The referent, or NULL when it is dead. What is returned is a plain address, good until the next call that may collect,
+ * like any; what is kept in a frame then is kept alive. Any attached thread; does not collect. `weak` may be NULL. */
+SHALE_API void *shale_weak_get(shale_mutator *mutator, const shale_weak *weak);
+
+/* An ephemeron refers weakly to its key, and to its value for as long as the key is alive otherwise, that is, not only by
+ * way of the value. When the key is dead both read as NULL. A table from keys to values that is made of ephemerons loses
+ * the entries of dead keys, even when a value refers to its own key. `key` and `value` may lie outside the heap.
+ * Any attached thread; creating may collect, and returns NULL when the heap is full; the others do not collect. */
+SHALE_API shale_ephemeron *shale_ephemeron_create(shale_mutator *mutator, void *key, void *value);
+SHALE_API void *shale_ephemeron_key(shale_mutator *mutator, const shale_ephemeron *ephemeron);
+SHALE_API void *shale_ephemeron_value(shale_mutator *mutator, const shale_ephemeron *ephemeron);
+SHALE_API void shale_ephemeron_set_value(shale_mutator *mutator, shale_ephemeron *ephemeron, void *value);
+
+/* Gives an object a finalizer: when a cycle finds it dead, it is queued, with everything that it leads to kept alive, for
+ * the program to take and finalize on a thread of its own choice. `data` is handed back then. Weak references to it, and
+ * ephemerons of which it is the key, are cleared before. An object may have several finalizers; each counts once, and must
+ * be given again if it is to count again, even if the object was made reachable again (which is allowed). Objects
+ * that are found dead in the same cycle are queued in the order in which they were given their finalizers, also when one
+ * refers to the other; those of an earlier cycle come first. Objects that are still alive when the heap is destroyed are not
+ * finalized. Any attached thread; does not collect. Fails with SHALE_ERROR_MEMORY, or with
+ * SHALE_ERROR_ARGUMENT when `object` is not one of the heap. */
+SHALE_API shale_status shale_finalizer_add(shale_mutator *mutator, void *object, uintptr_t data);
+
+/* Takes the next object from the queue; NULL when there is none. It is an ordinary object from then on. `data` may be
+ * NULL. Any attached thread; does not collect. What is done with it may allocate. */
+SHALE_API void *shale_finalizer_take(shale_mutator *mutator, uintptr_t *data);
 
 #ifdef __cplusplus
 }

@@ -100,6 +100,15 @@ static void fake_visit_heap_roots(void *context, struct shale_visitor *visitor)
     visit_roots_of(context, 0, visitor);
 }
 
+static uint64_t fake_queue_finalizable(void *context, bool (*is_dead)(void *argument, uint64_t address),
+                                       void *argument)
+{
+    (void)context;
+    (void)is_dead;
+    (void)argument;
+    return 0;
+}
+
 static void fake_visit_mutators(void *context, local_function function, void *argument)
 {
     struct fake_world *fake = context;
@@ -128,6 +137,7 @@ void fake_world_init(struct fake_world *fake, struct model *model)
         .handshake = fake_handshake,
         .visit_mutator_roots = fake_visit_mutator_roots,
         .visit_heap_roots = fake_visit_heap_roots,
+        .queue_finalizable = fake_queue_finalizable,
         .stop = fake_stop,
         .resume = fake_resume,
         .visit_roots = fake_visit_roots,

@@ -1,0 +1,264 @@
+#include "gc/weak.h"
+
+#include "gc/shade.h"
+
+/* One head for so many bytes of the heap. */
+enum { BYTES_PER_HEAD = 4096 };
+
+int weak_create(struct weak *weak, struct memory *memory)
+{
+    *weak = (struct weak){.memory = memory};
+    weak->head_count = (uint32_t)(memory->views.size / BYTES_PER_HEAD);
+    weak->table.size = weak->head_count * sizeof *weak->heads;
+    int status = memory->os->map_table(memory->os, weak->table.size, &weak->table.start);
+    if (status != 0)
+        weak->table.size = 0;
+    weak->heads = weak->table.start;
+    return status;
+}
+
+void weak_destroy(struct weak *weak)
+{
+    if (weak->table.size != 0)
+        weak->memory->os->unmap(weak->memory->os, weak->table.start, weak->table.size);
+}
+
+static struct weak_object *weak_at(const struct weak *weak, granule_number granule)
+{
+    return (struct weak_object *)views_alias(&weak->memory->views, granule_start(granule));
+}
+
+static struct ephemeron_object *ephemeron_at(const struct weak *weak, granule_number granule)
+{
+    return (struct ephemeron_object *)views_alias(&weak->memory->views, granule_start(granule));
+}
+
+static atomic_u32 *head_of(const struct weak *weak, granule_number key)
+{
+    /* Fibonacci hashing: neighbouring keys go to different heads. */
+    uint64_t hash = (uint64_t)(uint32_t)(key * UINT32_C(0x9e3779b9));
+    return &weak->heads[hash * weak->head_count >> 32];
+}
+
+/* Whether an address in a weak slot is that of something dead, when marking is complete; before, of something that is
+ * not marked yet. What lies outside the heap never dies. */
+static bool is_unmarked(const struct weak *weak, uint64_t address)
+{
+    size_t offset = views_offset(&weak->memory->views, address);
+    return offset < weak->memory->views.size && !memory_is_live(weak->memory, offset);
+}
+
+/* ---- phases ---------------------------------------------------------------------------------------- */
+
+void weak_begin(struct weak *weak)
+{
+    atomic_u32_store_full(&weak->phase, WEAK_TRACING);
+}
+
+bool weak_decide(struct weak *weak)
+{
+    if (atomic_u32_cas_full(&weak->phase, WEAK_TRACING, WEAK_CLEARING))
+        return true;
+    atomic_u32_store_full(&weak->phase, WEAK_TRACING);
+    return false;
+}
+
+void weak_end(struct weak *weak)
+{
+    atomic_u32_store_release(&weak->phase, WEAK_OPEN);
+}
+
+/* ---- weak objects ---------------------------------------------------------------------------------- */
+
+void weak_look(struct weak *weak, granule_number *list, granule_number granule)
+{
+    struct weak_object *object = weak_at(weak, granule);
+    if (atomic_u32_load(&object->link) != 0 || !is_unmarked(weak, atomic_u64_load(&object->referent)))
+        return;
+    atomic_u32_store(&object->link, *list);
+    *list = granule;
+}
+
+void weak_clear_list(struct weak *weak, granule_number *list)
+{
+    while (*list != LINK_END) {
+        struct weak_object *object = weak_at(weak, *list);
+        *list = atomic_u32_load(&object->link);
+        atomic_u32_store(&object->link, 0);
+        if (is_unmarked(weak, atomic_u64_load(&object->referent)))
+            atomic_u64_store(&object->referent, 0);
+    }
+}
+
+/* ---- ephemerons ------------------------------------------------------------------------------------ */
+
+/* An ephemeron is put in once: who marked it looks at it first. */
+static void wait_for_key(struct weak *weak, granule_number granule, granule_number key)
+{
+    struct ephemeron_object *ephemeron = ephemeron_at(weak, granule);
+    if (atomic_u32_load(&ephemeron->link) != 0)
+        return;
+    atomic_u32_store_full(&weak->waiting, 1);
+    atomic_u32 *head = head_of(weak, key);
+    uint32_t first;
+    do {
+        first = atomic_u32_load(head);
+        atomic_u32_store(&ephemeron->link, first != 0 ? first : LINK_END);
+    } while (!atomic_u32_cas_full(head, first, granule));
+}
+
+bool ephemeron_look(struct weak *weak, granule_number granule)
+{
+    struct ephemeron_object *ephemeron = ephemeron_at(weak, granule);
+    uint64_t key = atomic_u64_load(&ephemeron->key);
+    if (key == 0) {
+        /* Dead for good; a value may have been stored since. */
+        atomic_u64_store(&ephemeron->value, 0);
+        return false;
+    }
+    if (!is_unmarked(weak, key))
+        return true;
+    wait_for_key(weak, granule, granule_of(views_offset(&weak->memory->views, key)));
+    return !is_unmarked(weak, key);
+}
+
+void weak_key_marked(struct weak *weak, granule_number key, granule_function look, void *argument)
+{
+    uint64_t address = (uint64_t)(uintptr_t)views_mutator(&weak->memory->views, granule_start(key));
+    granule_number granule = atomic_u32_load_acquire(head_of(weak, key));
+    while (granule != 0 && granule != LINK_END) {
+        const struct ephemeron_object *ephemeron = ephemeron_at(weak, granule);
+        if (atomic_u64_load(&ephemeron->key) == address)
+            look(argument, granule);
+        granule = atomic_u32_load(&ephemeron->link);
+    }
+}
+
+/* Goes through the table; those for which `keep` says so stay in it. */
+static void for_each_waiting(struct weak *weak,
+                             bool (*keep)(struct weak *weak, struct ephemeron_object *ephemeron),
+                             granule_function look, void *argument)
+{
+    bool any_kept = false;
+    for (uint32_t i = 0; i < weak->head_count; i++) {
+        granule_number granule = atomic_u32_load(&weak->heads[i]);
+        if (granule == 0)
+            continue;
+        uint32_t kept = 0;
+        while (granule != LINK_END) {
+            struct ephemeron_object *ephemeron = ephemeron_at(weak, granule);
+            granule_number next = atomic_u32_load(&ephemeron->link);
+            if (keep(weak, ephemeron)) {
+                atomic_u32_store(&ephemeron->link, kept != 0 ? kept : LINK_END);
+                kept = granule;
+            } else {
+                atomic_u32_store(&ephemeron->link, 0);
+                if (look != NULL)
+                    look(argument, granule);
+            }
+            granule = next;
+        }
+        atomic_u32_store(&weak->heads[i], kept);
+        any_kept = any_kept || kept != 0;
+    }
+    atomic_u32_store(&weak->waiting, any_kept);
+}
+
+static bool still_waits(struct weak *weak, struct ephemeron_object *ephemeron)
+{
+    return is_unmarked(weak, atomic_u64_load(&ephemeron->key));
+}
+
+struct finding {
+    granule_function look;
+    void *argument;
+    bool any;
+};
+
+static void found(void *context, granule_number granule)
+{
+    struct finding *finding = context;
+    finding->any = true;
+    finding->look(finding->argument, granule);
+}
+
+bool weak_find_reached(struct weak *weak, granule_function look, void *argument)
+{
+    struct finding finding = {look, argument, false};
+    if (weak_any_waiting(weak))
+        for_each_waiting(weak, still_waits, found, &finding);
+    return finding.any;
+}
+
+static bool clear_if_dead(struct weak *weak, struct ephemeron_object *ephemeron)
+{
+    if (is_unmarked(weak, atomic_u64_load(&ephemeron->key))) {
+        /* In this order: who reads the value looks at the key again. */
+        atomic_u64_store(&ephemeron->key, 0);
+        atomic_u64_store_release(&ephemeron->value, 0);
+    }
+    return false;
+}
+
+void weak_clear_waiting(struct weak *weak)
+{
+    if (weak_any_waiting(weak))
+        for_each_waiting(weak, clear_if_dead, NULL, NULL);
+}
+
+/* ---- reading --------------------------------------------------------------------------------------- */
+
+/* What is to be done about a referent that may be dead. */
+enum verdict { LIVE, WANTED, DEAD };
+
+/* [weak-phase] `slot` is where the referent was loaded from, after the phase. */
+static enum verdict judge(struct weak *weak, uint32_t phase, const atomic_u64 *slot, uint64_t referent)
+{
+    for (;;) {
+        if (phase == WEAK_OPEN || !is_unmarked(weak, referent))
+            break;
+        if (phase == WEAK_CLEARING)
+            return DEAD;
+        if (phase == WEAK_REPEAT || atomic_u32_cas_full(&weak->phase, WEAK_TRACING, WEAK_REPEAT))
+            return WANTED;
+        phase = atomic_u32_load_acquire(&weak->phase);
+    }
+    return atomic_u64_load_full(slot) == referent ? LIVE : DEAD;
+}
+
+uint64_t weak_read(struct weak *weak, struct work *work, struct mutator_local *local, const atomic_u64 *slot)
+{
+    uint32_t phase = atomic_u32_load_acquire(&weak->phase);
+    uint64_t referent = atomic_u64_load_dependent(slot);
+    if (referent == 0)
+        return 0;
+    switch (judge(weak, phase, slot, referent)) {
+    case WANTED:
+        shade(work, weak->memory, &local->shaded, referent);
+        return referent;
+    case LIVE:
+        return referent;
+    default:
+        return 0;
+    }
+}
+
+uint64_t weak_read_value(struct weak *weak, struct work *work, struct mutator_local *local,
+                         const struct ephemeron_object *ephemeron)
+{
+    uint32_t phase = atomic_u32_load_acquire(&weak->phase);
+    uint64_t key = atomic_u64_load_dependent(&ephemeron->key);
+    if (key == 0)
+        return 0;
+    uint64_t value = atomic_u64_load_acquire(&ephemeron->value);
+    switch (judge(weak, phase, &ephemeron->key, key)) {
+    case WANTED:
+        shade(work, weak->memory, &local->shaded, key);
+        shade(work, weak->memory, &local->shaded, value);
+        return value;
+    case LIVE:
+        return value;
+    default:
+        return 0;
+    }
+}
