@@ -4,6 +4,8 @@
 # libc6-dbg: Valgrind cannot start on a stripped dynamic loader without it.
 PACKAGES=(gcc g++ cmake ninja-build pkg-config libatomic-ops-dev libbenchmark-dev libcmocka-dev
     valgrind libc6-dbg)
+# What benchmarks compare with. Without them everything is built but those comparisons.
+BENCH_PACKAGES=(libgc-dev)
 CHECK_PACKAGES=(clang-format clang-tidy cppcheck python3)
 MODEL_PACKAGES=(gcc spin)
 
@@ -17,15 +19,24 @@ installed() {
     esac
 }
 
+# Puts the packages that are not installed into the caller's array `missing`.
+find_missing() { # find_missing PACKAGE...
+    local package
+    for package in "$@"; do
+        installed "$package" || missing+=("$package")
+    done
+}
+
 install_packages() {
     "$@" env DEBIAN_FRONTEND=noninteractive apt-get update -q &&
         "$@" env DEBIAN_FRONTEND=noninteractive \
             apt-get install -y -q --no-install-recommends "${missing[@]}"
 }
 
-need_for() { # need_for build|check|model
+need_for() { # need_for build|bench|check|model
     case $1 in
         build) need "${PACKAGES[@]}" ;;
+        bench) want "${BENCH_PACKAGES[@]}" ;;
         check) need "${CHECK_PACKAGES[@]}" ;;
         model) need "${MODEL_PACKAGES[@]}" ;;
     esac
@@ -33,14 +44,12 @@ need_for() { # need_for build|check|model
 
 # need PACKAGE...: installs what is missing, or says how to and ends
 need() {
-    local package missing=() as_root=()
+    local missing=() as_root=()
     if ! command -v dpkg-query >/dev/null; then
         say "dev: this is not Debian or Ubuntu; make sure that there is: $*"
         return
     fi
-    for package in "$@"; do
-        installed "$package" || missing+=("$package")
-    done
+    find_missing "$@"
     ((${#missing[@]} > 0)) || return 0
     if ((EUID != 0)); then
         if ! sudo -n true 2>/dev/null; then
@@ -55,5 +64,18 @@ need() {
         say "dev: installing failed; the line to run by hand:" >&2
         say "    sudo apt-get install -y ${missing[*]}" >&2
         exit 1
+    fi
+}
+
+# want PACKAGE...: as need, but goes on without them, and has what was configured without them configured again
+want() {
+    local missing=()
+    command -v dpkg-query >/dev/null || return 0
+    find_missing "$@"
+    ((${#missing[@]} > 0)) || return 0
+    if (need "${missing[@]}"); then
+        rm -f build/*/configured
+    else
+        say "dev: going on without ${missing[*]}"
     fi
 }

@@ -31,6 +31,10 @@ void measure_page_build_small(struct finding *finding);
 void measure_page_build_bulk(struct finding *finding);
 void measure_allocation_instructions(struct finding *finding);
 void measure_allocation_speed(struct finding *finding);
+void measure_gcbench_malloc(struct finding *finding);
+void measure_gcbench_bdwgc(struct finding *finding);
+void measure_trees_malloc(struct finding *finding);
+void measure_trees_bdwgc(struct finding *finding);
 
 /* For the functions above: text as by printf. `add_remark` appends a line. */
 void set_details(struct finding *finding, const char *format, ...) __attribute__((format(printf, 2, 3)));

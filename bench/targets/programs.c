@@ -1,0 +1,166 @@
+/*
+ * Whole programs over Shale and over other memory managers: how long the user waits for them.
+ *
+ * The programs are GCBench and binary trees (bench/programs), with trees of depth up to 18. Each runs as a child
+ * of its own; timed is all of it, from before the child is started until it has ended, memory's first touch
+ * and its return to the system included. The managers take turns; compared are the minima, because a child that
+ * runs for a second is never left alone by what else the machine does, which can only add. Medians are given
+ * as well, and the CPU time of all of a child's threads, which charges Shale's concurrent work in full.
+ *
+ * Shale's heap is three times the live size, which is measured first: the program runs in a heap of 1 GiB,
+ * collects at the two moments at which it holds most, and takes what the larger mark found live (headers
+ * included). bdwgc gets a heap of exactly that size from its start, so that it collects as seldom as it can,
+ * once with one marker and once with its own number of them (one a core); Shale is compared with the quicker
+ * of the two. malloc's program frees each object by itself, trees from their leaves up.
+ *
+ * Children that do not report the same objects and the same checksum end the measurement.
+ */
+#include "bench/support/child.h"
+#include "bench/support/samples.h"
+#include "bench/targets/targets.h"
+
+#include "heap/layout.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { ROUNDS = 7, HEAP_FACTOR = 3, PARTICIPANTS_MAX = 3, ARGUMENT_MAX = 32 };
+
+#define DEPTH "18"
+
+struct participant {
+    const char *manager;
+    const char *markers;    /* NULL: the manager's own choice */
+    struct samples elapsed; /* milliseconds */
+    struct samples cpu;
+    char name[ARGUMENT_MAX];
+    struct child last;
+};
+
+static void name_program(char name[ARGUMENT_MAX], const char *program, const char *manager)
+{
+    snprintf(name, ARGUMENT_MAX, "%s-%s", program, manager);
+}
+
+/* Bytes. */
+static size_t measure_live(const char *program)
+{
+    char name[ARGUMENT_MAX];
+    struct child child;
+    name_program(name, program, "shale");
+    child_run(&child, (char *[]){name, "--depth", DEPTH, "--heap", "1G", "--live", NULL});
+    const char *live = strstr(child.line, "live ");
+    size_t bytes;
+    bench_require(live != NULL && sscanf(live, "live %zu bytes", &bytes) == 1,
+                  "the live size could not be measured");
+    return bytes;
+}
+
+static void run_once(struct participant *participant, size_t heap_size)
+{
+    char heap[ARGUMENT_MAX];
+    snprintf(heap, sizeof heap, "%zu", heap_size);
+    char *arguments[] = {participant->name, "--depth", DEPTH, "--heap", heap, NULL, NULL, NULL};
+    char markers[ARGUMENT_MAX];
+    if (participant->markers != NULL) {
+        snprintf(markers, sizeof markers, "%s", participant->markers);
+        arguments[5] = "--markers";
+        arguments[6] = markers;
+    }
+    child_run(&participant->last, arguments);
+    samples_add(&participant->elapsed, (double)participant->last.elapsed / 1e6);
+    samples_add(&participant->cpu, (double)participant->last.cpu / 1e6);
+}
+
+/* "trees: objects 12, checksum 34, shale: heap ...": two lines must agree up to the manager's name. */
+static void require_same_result(const struct participant *left, const struct participant *right)
+{
+    const char *end = strstr(left->last.line, left->manager);
+    bench_require(end != NULL &&
+                      strncmp(left->last.line, right->last.line, (size_t)(end - left->last.line)) == 0,
+                  "the programs do not compute the same");
+}
+
+static void take_turns(struct participant *participants, size_t count, const char *program, size_t heap_size)
+{
+    for (size_t i = 0; i < count; i++)
+        name_program(participants[i].name, program, participants[i].manager);
+    for (size_t round = 0; round < ROUNDS; round++) {
+        for (size_t i = 0; i < count; i++) {
+            run_once(&participants[i], heap_size);
+            require_same_result(&participants[0], &participants[i]);
+        }
+        progress(program, round + 1, ROUNDS);
+    }
+}
+
+/* The first participant is Shale; the value is how many times as long the quickest of the others takes. */
+static void compare(struct finding *finding, const char *program, struct participant *participants,
+                    size_t count)
+{
+    size_t live = measure_live(program);
+    size_t heap_size = round_up(live * HEAP_FACTOR, HEAP_UNIT);
+    take_turns(participants, count, program, heap_size);
+    double quickest = samples_percentile(&participants[1].elapsed, 0);
+    for (size_t i = 0; i < count; i++) {
+        struct participant *p = &participants[i];
+        if (i > 0 && samples_percentile(&p->elapsed, 0) < quickest)
+            quickest = samples_percentile(&p->elapsed, 0);
+        add_remark(finding, "%s%s%s: minimum %.0f ms, median %.0f ms, CPU of all threads %.0f ms%s",
+                   p->manager, p->markers != NULL ? ", markers " : "", p->markers != NULL ? p->markers : "",
+                   samples_percentile(&p->elapsed, 0), samples_median(&p->elapsed), samples_median(&p->cpu),
+                   strchr(strstr(p->last.line, p->manager), ':'));
+    }
+    double shale = samples_percentile(&participants[0].elapsed, 0);
+    finding->value = quickest / shale;
+    finding->at_least = true;
+    set_details(finding, "%.0f ms over shale's %.0f ms; heaps of %zu MiB, %d times the live %.1f MiB",
+                quickest, shale, heap_size >> 20, HEAP_FACTOR, (double)live / (1 << 20));
+    for (size_t i = 0; i < count; i++) {
+        samples_free(&participants[i].elapsed);
+        samples_free(&participants[i].cpu);
+    }
+}
+
+static void against_malloc(struct finding *finding, const char *program)
+{
+    struct participant participants[PARTICIPANTS_MAX] = {{.manager = "shale"}, {.manager = "malloc"}};
+    finding->limit = 1;
+    compare(finding, program, participants, 2);
+}
+
+static void against_bdwgc(struct finding *finding, const char *program)
+{
+    char name[ARGUMENT_MAX];
+    char path[CHILD_PATH_MAX];
+    name_program(name, program, "bdwgc");
+    if (!child_find(name, path)) {
+        finding->impossible = true;
+        set_details(finding, "%s was not built: bdwgc is missing (Debian: libgc-dev)", name);
+        return;
+    }
+    struct participant participants[PARTICIPANTS_MAX] = {
+        {.manager = "shale"}, {.manager = "bdwgc"}, {.manager = "bdwgc", .markers = "1"}};
+    finding->limit = 2;
+    compare(finding, program, participants, PARTICIPANTS_MAX);
+}
+
+void measure_gcbench_malloc(struct finding *finding)
+{
+    against_malloc(finding, "gcbench");
+}
+
+void measure_gcbench_bdwgc(struct finding *finding)
+{
+    against_bdwgc(finding, "gcbench");
+}
+
+void measure_trees_malloc(struct finding *finding)
+{
+    against_malloc(finding, "trees");
+}
+
+void measure_trees_bdwgc(struct finding *finding)
+{
+    against_bdwgc(finding, "trees");
+}
