@@ -32,6 +32,7 @@ static const struct target targets[] = {
      measure_allocation_instructions},
     {"allocation-speed", "speed of allocating small objects, over glibc's malloc and free",
      measure_allocation_speed},
+    {"store-idle", "time of shale_store with no barrier up, over a plain store", measure_store_idle},
     {"gcbench-malloc", "time of GCBench over malloc and free, over that with Shale", measure_gcbench_malloc},
     {"gcbench-bdwgc", "time of GCBench over bdwgc, over that with Shale", measure_gcbench_bdwgc},
     {"trees-malloc", "time of binary trees over malloc and free, over that with Shale", measure_trees_malloc},
