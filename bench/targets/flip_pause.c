@@ -5,7 +5,6 @@
  * flips and all pages of the heap become stale and are published again. Programs take turns, one cycle
  * each; compared are the medians.
  */
-#include "bench/support/graph.h"
 #include "bench/support/program.h"
 #include "bench/targets/targets.h"
 
@@ -21,16 +20,6 @@ struct participant {
     struct program program;
     struct samples pauses; /* nanoseconds */
 };
-
-static bool impossible(struct finding *finding)
-{
-    const char *reason;
-    if (graph_can_compact(SHALE_COMPACTION_FAULT_THREAD, &reason))
-        return false;
-    finding->impossible = true;
-    set_details(finding, "no userfaultfd with minor faults: %s", reason);
-    return true;
-}
 
 /* Leaves the median pauses, in microseconds. */
 static void take_turns(struct participant *participants, size_t count, double *medians)
@@ -59,7 +48,7 @@ static void take_turns(struct participant *participants, size_t count, double *m
 
 void measure_flip_pause_heap_size(struct finding *finding)
 {
-    if (impossible(finding))
+    if (cannot_compact(finding))
         return;
     /* 64 MiB both in a heap that is as much larger than its contents, and in the same heap as 4 GiB. */
     struct participant participants[] = {
@@ -83,7 +72,7 @@ static const double LIVE_OBJECTS_LIMIT = 1.5;
 
 void measure_flip_pause_live_objects(struct finding *finding)
 {
-    if (impossible(finding))
+    if (cannot_compact(finding))
         return;
     struct participant participants[] = {
         {.heap_size = 512 * MIB, .populated = 256 * MIB, .object_size = 32},

@@ -6,6 +6,7 @@
  * "skip" stands for what this machine cannot measure. Exit status: 0 when all is ok or skipped, 1 when a
  * target is missed, 2 when the command line is wrong or something cannot be set up.
  */
+#include "bench/support/graph.h"
 #include "bench/targets/targets.h"
 
 #include "gc/durations.h"
@@ -37,11 +38,14 @@ static const struct target targets[] = {
     {"gcbench-bdwgc", "time of GCBench over bdwgc, over that with Shale", measure_gcbench_bdwgc},
     {"trees-malloc", "time of binary trees over malloc and free, over that with Shale", measure_trees_malloc},
     {"trees-bdwgc", "time of binary trees over bdwgc, over that with Shale", measure_trees_bdwgc},
+    {"global-stop", "longest global stop with 2 GiB live, over that with 64 MiB", measure_global_stop},
+    {"stop-p99", "99th percentile of the flip pause with four threads, in microseconds", measure_stop_p99},
 };
 
 enum { TARGET_COUNT = sizeof targets / sizeof targets[0], NAME_WIDTH = 24 };
 
 bool show_evidence;
+bool full_length;
 static uint64_t target_started;
 static bool progress_shown;
 
@@ -62,6 +66,16 @@ void add_remark(struct finding *finding, const char *format, ...)
     va_end(arguments);
     used = strlen(finding->remarks);
     snprintf(finding->remarks + used, sizeof finding->remarks - used, "\n");
+}
+
+bool cannot_compact(struct finding *finding)
+{
+    const char *reason;
+    if (graph_can_compact(SHALE_COMPACTION_FAULT_THREAD, &reason))
+        return false;
+    finding->impossible = true;
+    set_details(finding, "no userfaultfd with minor faults: %s", reason);
+    return true;
 }
 
 void progress(const char *what, size_t done, size_t total)
@@ -127,10 +141,11 @@ static void list(FILE *to)
 
 static void usage(FILE *to)
 {
-    fprintf(to, "usage: shale-targets [--show] [NAME...]\n\n"
+    fprintf(to, "usage: shale-targets [--show] [--full] [NAME...]\n\n"
                 "Measures what has a target and prints a line for each: ok|MISS  name  value  target  "
                 "(details).\nMost are ratios of two things measured in turn, so that what else the machine "
                 "does hits both.\nThe exit status is 1 when a target is missed.\n\n"
+                "  --full   measure global stops for a minute instead of a few seconds\n"
                 "  --list   the names\n"
                 "  --show   also print what a number was counted from (the disassembly)\n\n");
     list(to);
@@ -151,6 +166,8 @@ int main(int argc, char **argv)
         }
         if (strcmp(argv[i], "--show") == 0) {
             show_evidence = true;
+        } else if (strcmp(argv[i], "--full") == 0) {
+            full_length = true;
         } else if (find(argv[i]) == NULL) {
             fprintf(stderr, "shale-targets: there is no target \"%s\"; --list names them\n", argv[i]);
             return 2;

@@ -36,10 +36,15 @@ void measure_gcbench_malloc(struct finding *finding);
 void measure_gcbench_bdwgc(struct finding *finding);
 void measure_trees_malloc(struct finding *finding);
 void measure_trees_bdwgc(struct finding *finding);
+void measure_global_stop(struct finding *finding);
+void measure_stop_p99(struct finding *finding);
 
 /* For the functions above: text as by printf. `add_remark` appends a line. */
 void set_details(struct finding *finding, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void add_remark(struct finding *finding, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Whether heaps cannot be compacted concurrently here; then the finding says that it is impossible, and why. */
+bool cannot_compact(struct finding *finding);
 
 /* A line on standard error that tells how far a measurement is; replaced by the next one on a terminal. Says
  * nothing during the first two seconds of a target. */
@@ -47,5 +52,8 @@ void progress(const char *what, size_t done, size_t total);
 
 /* --show was given: print what a number was counted from. */
 extern bool show_evidence;
+
+/* --full was given: measure for as long as the target is meant for, not only for a few seconds. */
+extern bool full_length;
 
 #endif

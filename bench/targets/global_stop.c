@@ -1,0 +1,123 @@
+/*
+ * How long the program stands still, while four of its threads allocate.
+ *
+ * The threads (bench/support/mutators) replace a part of what they keep alive all the time, 64 MiB a second
+ * each, so that cycles come and flip. The longest global stop is told from the heap's statistics: the longest
+ * time_to_stop and the longest pause together, of which the true longest stop cannot be more. All stops since
+ * the heap was created count, those while it is filled too.
+ *
+ *   global-stop   with 2 GiB live, over that with 64 MiB live; the two programs take turns, and one that does not
+ *                 run waits. Takes about 3.2 GiB of memory
+ *   stop-p99      the 99th percentile of flip_pause, in microseconds, with 32 MiB live
+ *
+ * Each program runs for 5 s, with --full for 60; longer when it has not flipped three times by then.
+ */
+#include "bench/support/mutators.h"
+#include "bench/support/samples.h"
+#include "bench/targets/targets.h"
+
+enum { TURNS = 5, TURNS_MAX = 30, FLIPS_LEAST = 3, SECONDS = 5, SECONDS_FULL = 60 };
+
+#define MIB ((size_t)1 << 20)
+#define GIB ((size_t)1 << 30)
+
+static const double P99_MICROSECONDS = 200;
+
+static unsigned seconds(void)
+{
+    return full_length ? SECONDS_FULL : SECONDS;
+}
+
+static const char *length(void)
+{
+    return full_length ? "60 s each" : "5 s each, --full: 60 s";
+}
+
+static bool flipped_enough(struct mutators *mutators, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        shale_statistics statistics;
+        shale_heap_statistics(mutators[i].heap, &statistics);
+        if (statistics.flips < FLIPS_LEAST)
+            return false;
+    }
+    return true;
+}
+
+static void take_turns(struct mutators *mutators, size_t count)
+{
+    for (size_t turn = 0; turn < TURNS || !flipped_enough(mutators, count); turn++) {
+        bench_require(turn < TURNS_MAX, "cycles do not flip, so there is nothing to measure");
+        for (size_t i = 0; i < count; i++)
+            mutators_turn(&mutators[i], (uint64_t)seconds() * 1000000000u / TURNS);
+        progress("turns", turn + 1, turn < TURNS ? TURNS : TURNS_MAX);
+    }
+}
+
+static double microseconds(uint64_t nanoseconds)
+{
+    return (double)nanoseconds / 1000;
+}
+
+/* Microseconds. */
+static double longest_stop(const shale_statistics *statistics)
+{
+    uint64_t pause = statistics->flip_pause.maximum;
+    if (statistics->mark_pause.maximum > pause)
+        pause = statistics->mark_pause.maximum;
+    return microseconds(statistics->time_to_stop.maximum + pause);
+}
+
+static void describe(struct finding *finding, const char *live, const shale_statistics *statistics)
+{
+    add_remark(
+        finding,
+        "%s live: %zu cycles, %zu flips; p99 and longest: to stop %.0f and %.0f us, flip %.0f and %.0f, "
+        "mark %.0f and %.0f",
+        live, (size_t)statistics->cycles, (size_t)statistics->flips,
+        microseconds(statistics->time_to_stop.p99), microseconds(statistics->time_to_stop.maximum),
+        microseconds(statistics->flip_pause.p99), microseconds(statistics->flip_pause.maximum),
+        microseconds(statistics->mark_pause.p99), microseconds(statistics->mark_pause.maximum));
+}
+
+void measure_global_stop(struct finding *finding)
+{
+    if (cannot_compact(finding))
+        return;
+    struct mutators mutators[2];
+    shale_statistics statistics[2];
+    progress("filling heaps", 0, 2);
+    mutators_create(&mutators[0], 2 * GIB);
+    mutators_create(&mutators[1], 64 * MIB);
+    take_turns(mutators, 2);
+    for (size_t i = 0; i < 2; i++) {
+        shale_heap_statistics(mutators[i].heap, &statistics[i]);
+        mutators_destroy(&mutators[i]);
+    }
+    double large = longest_stop(&statistics[0]);
+    double small = longest_stop(&statistics[1]);
+    finding->value = large / small;
+    finding->limit = 3;
+    set_details(finding, "longest stop with 2 GiB live %.0f us, with 64 MiB %.0f us; %s", large, small,
+                length());
+    describe(finding, "2 GiB", &statistics[0]);
+    describe(finding, "64 MiB", &statistics[1]);
+}
+
+void measure_stop_p99(struct finding *finding)
+{
+    if (cannot_compact(finding))
+        return;
+    struct mutators mutators;
+    shale_statistics statistics;
+    mutators_create(&mutators, 32 * MIB);
+    take_turns(&mutators, 1);
+    shale_heap_statistics(mutators.heap, &statistics);
+    mutators_destroy(&mutators);
+    finding->value = microseconds(statistics.flip_pause.p99);
+    finding->limit = P99_MICROSECONDS;
+    set_details(finding, "us, p99 of %zu flips; median %.0f us, longest %.0f us; %s",
+                (size_t)statistics.flips, microseconds(statistics.flip_pause.p50),
+                microseconds(statistics.flip_pause.maximum), length());
+    describe(finding, "32 MiB", &statistics);
+}
