@@ -38,6 +38,7 @@ void measure_trees_malloc(struct finding *finding);
 void measure_trees_bdwgc(struct finding *finding);
 void measure_global_stop(struct finding *finding);
 void measure_stop_p99(struct finding *finding);
+void measure_marking_workers(struct finding *finding);
 
 /* For the functions above: text as by printf. `add_remark` appends a line. */
 void set_details(struct finding *finding, const char *format, ...) __attribute__((format(printf, 2, 3)));
