@@ -59,6 +59,13 @@ static void begin_local(void *context, struct mutator_local *local)
     local_set_barrier(local, BARRIER_OLD | BARRIER_NEW);
 }
 
+/* A store that a mutator had begun is over. */
+static void settle_local(void *context, struct mutator_local *local)
+{
+    (void)context;
+    (void)local;
+}
+
 static void scan_local(void *context, struct mutator_local *local)
 {
     struct mark *mark = context;
@@ -122,6 +129,7 @@ void mark_roots(struct mark *mark)
 {
     const struct world *world = mark->world;
     world->handshake(world->context, STAGE_BEGUN, begin_local, mark);
+    world->handshake(world->context, STAGE_BEGUN, settle_local, mark);
     /* Seen by whoever registers roots of the heap after they were visited below. */
     atomic_u32_store(&mark->active, 1);
     world->handshake(world->context, STAGE_TRACING, scan_local, mark);

@@ -2,12 +2,13 @@
  * Marking: finding what is live, while the program runs.
  *
  * [mark] A snapshot at the beginning, taken without stopping anybody (after Doligez and Gonthier, "Portable,
- * unobtrusive garbage collection for multiprocessor systems", POPL 1994; the order of the handshakes is the one that
- * Gammie, Hosking and Engelhardt prove, "Relaxing safely", PLDI 2015). When it is complete the live bits say what is
+ * unobtrusive garbage collection for multiprocessor systems", POPL 1994; for the order of the handshakes see also
+ * Gammie, Hosking and Engelhardt, "Relaxing safely", PLDI 2015). When it is complete the live bits say what is
  * live [live], every region's live_bytes and largest describe what was marked in it, and nothing that a
  * mutator can get hold of is left unmarked.
  *
- *  1. Handshake BEGUN: every mutator's stores shade what they overwrite and what they store.
+ *  1. Handshake BEGUN: every mutator's stores shade what they overwrite and what they store. Then another one, in which
+ *     nothing is done: when it is over, so is every store that began before all barriers were on.
  *  2. Handshake TRACING: each shades its own roots, from then on its stores shade only what they overwrite, and what it
  *     allocates is born.
  *  3. The roots of the heap are shaded. They are written by stores with a barrier, like slots of objects.
@@ -26,7 +27,10 @@
  *  - M stores X into an object that was traced already, and forgets X before it is scanned. Hence such a store shades
  *    what it stores (BARRIER_NEW) for as long as its mutator is not scanned.
  *  - M' that was scanned reads X from a slot, and another mutator overwrites that slot. All have their barriers on
- *    since before the first was scanned, hence two handshakes and not one.
+ *    since before the first was scanned, hence two handshakes and not one. And the other must not shade
+ *    something else: between its reading what the slot holds and its store, M, when its barrier was not on yet, may
+ *    have stored X there. So when the first is scanned, every store under way must have begun with all barriers on,
+ *    hence the handshake in between (the model found this one).
  *
  * An object that is allocated before its mutator is scanned is marked like any other, since what is stored into it
  * first is stored without a barrier; one that is allocated afterwards is born. (<shale/shale.h> allows plain first

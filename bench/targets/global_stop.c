@@ -62,22 +62,17 @@ static double microseconds(uint64_t nanoseconds)
 /* Microseconds. */
 static double longest_stop(const shale_statistics *statistics)
 {
-    uint64_t pause = statistics->flip_pause.maximum;
-    if (statistics->mark_pause.maximum > pause)
-        pause = statistics->mark_pause.maximum;
-    return microseconds(statistics->time_to_stop.maximum + pause);
+    return microseconds(statistics->time_to_stop.maximum + statistics->flip_pause.maximum);
 }
 
 static void describe(struct finding *finding, const char *live, const shale_statistics *statistics)
 {
     add_remark(
         finding,
-        "%s live: %zu cycles, %zu flips; p99 and longest: to stop %.0f and %.0f us, flip %.0f and %.0f, "
-        "mark %.0f and %.0f",
-        live, (size_t)statistics->cycles, (size_t)statistics->flips,
-        microseconds(statistics->time_to_stop.p99), microseconds(statistics->time_to_stop.maximum),
-        microseconds(statistics->flip_pause.p99), microseconds(statistics->flip_pause.maximum),
-        microseconds(statistics->mark_pause.p99), microseconds(statistics->mark_pause.maximum));
+        "%s live: %zu cycles, %zu flips; p99 and longest: to stop %.0f and %.0f us, flip %.0f and %.0f", live,
+        (size_t)statistics->cycles, (size_t)statistics->flips, microseconds(statistics->time_to_stop.p99),
+        microseconds(statistics->time_to_stop.maximum), microseconds(statistics->flip_pause.p99),
+        microseconds(statistics->flip_pause.maximum));
 }
 
 void measure_global_stop(struct finding *finding)

@@ -34,10 +34,12 @@ static const struct target targets[] = {
     {"allocation-speed", "speed of allocating small objects, over glibc's malloc and free",
      measure_allocation_speed},
     {"store-idle", "time of shale_store with no barrier up, over a plain store", measure_store_idle},
+    {"store-marking", "time of shale_store while marking, over a plain store", measure_store_marking},
     {"gcbench-malloc", "time of GCBench over malloc and free, over that with Shale", measure_gcbench_malloc},
     {"gcbench-bdwgc", "time of GCBench over bdwgc, over that with Shale", measure_gcbench_bdwgc},
     {"trees-malloc", "time of binary trees over malloc and free, over that with Shale", measure_trees_malloc},
     {"trees-bdwgc", "time of binary trees over bdwgc, over that with Shale", measure_trees_bdwgc},
+    {"marking-workers", "speed of marking 512 MiB with 2 workers, over that with 1", measure_marking_workers},
     {"global-stop", "longest global stop with 2 GiB live, over that with 64 MiB", measure_global_stop},
     {"stop-p99", "99th percentile of the flip pause with four threads, in microseconds", measure_stop_p99},
 };

@@ -1,5 +1,5 @@
 /*
- * What shale_store costs over a plain store, on random objects, while no barrier is up.
+ * What shale_store costs over a plain store, on random objects, while no barrier is up and while marking.
  *
  * Both loops go through one list of objects in random order and store a reference to the one listed before into
  * a slot of each; they differ in the store alone. Objects have 64 bytes, and 256 KiB of them (which caches
@@ -11,11 +11,14 @@
 #include "bench/support/samples.h"
 #include "bench/targets/targets.h"
 
-#include "heap/layout.h"
+#include "gc/mutator_local.h"
 
 #include <shale/shale.h>
 
+#include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
+#include <time.h>
 
 enum { OBJECT_SIZE = 64, TURNS = 201, STORES = 200000, ARRAY_LENGTH = 4000, ARRAYS_MAX = 1024 };
 
@@ -145,11 +148,68 @@ static void time_stores(struct objects *objects, store_loop loop, struct samples
     samples_add(samples, (double)(thread_nanoseconds() - before) / STORES);
 }
 
+/* ---- while marking --------------------------------------------------------------------------------- */
+
+/* A second thread that holds marking open, by not serving a handshake: either the one in which roots are shaded, so that
+ * nothing is marked yet and every store finds something to shade, or the one after all was traced, so that no store
+ * does. */
+struct holder {
+    shale_heap *heap;
+    uint32_t serve_until; /* barrier */
+    uint32_t attached;    /* atomic */
+    uint32_t released;    /* atomic */
+    pthread_t thread;
+};
+
+static void *hold(void *argument)
+{
+    struct holder *holder = argument;
+    shale_mutator *mutator = shale_attach(holder->heap, NULL);
+    bench_require(mutator != NULL, "a thread could not be attached");
+    __atomic_store_n(&holder->attached, 1, __ATOMIC_RELEASE);
+    while (mutator->barrier != holder->serve_until)
+        shale_poll(mutator);
+    while (__atomic_load_n(&holder->released, __ATOMIC_ACQUIRE) == 0)
+        sched_yield();
+    shale_detach(mutator);
+    return NULL;
+}
+
+/* Returns when this thread's stores are those of a mutator that was scanned. */
+static void hold_marking(struct objects *objects, struct holder *holder, bool traced)
+{
+    *holder = (struct holder){.heap = objects->heap,
+                              .serve_until = traced ? BARRIER_OLD : BARRIER_OLD | BARRIER_NEW};
+    bench_require(pthread_create(&holder->thread, NULL, hold, holder) == 0, "a thread could not be started");
+    while (__atomic_load_n(&holder->attached, __ATOMIC_ACQUIRE) == 0)
+        sched_yield();
+    shale_collect_start(objects->mutator, SHALE_COLLECT_NORMAL);
+    while (objects->mutator->barrier != BARRIER_OLD)
+        shale_poll(objects->mutator);
+    if (traced)
+        nanosleep(&(struct timespec){1, 0}, NULL); /* by then the tracers are done */
+}
+
+static void release_marking(struct objects *objects, struct holder *holder)
+{
+    __atomic_store_n(&holder->released, 1, __ATOMIC_RELEASE);
+    shale_enter_native(objects->mutator);
+    pthread_join(holder->thread, NULL);
+    shale_leave_native(objects->mutator);
+}
+
+/* ---- turns ----------------------------------------------------------------------------------------- */
+
+enum phase { IDLE, UNMARKED, MARKED };
+
 /* The ratio of the minima. */
-static double take_turns(struct finding *finding, size_t bytes, const char *what)
+static double take_turns(struct finding *finding, size_t bytes, enum phase phase, const char *what)
 {
     struct objects objects;
+    struct holder holder;
     create(&objects, bytes);
+    if (phase != IDLE)
+        hold_marking(&objects, &holder, phase == MARKED);
     time_stores(&objects, store_plain, &objects.plain);
     time_stores(&objects, store_shale, &objects.shale);
     samples_clear(&objects.plain);
@@ -164,15 +224,31 @@ static double take_turns(struct finding *finding, size_t bytes, const char *what
     add_remark(finding, "%s: %.2f; shale_store %.2f ns, median %.2f; a plain store %.2f ns, median %.2f",
                what, shale / plain, shale, samples_median(&objects.shale), plain,
                samples_median(&objects.plain));
+    if (phase != IDLE)
+        release_marking(&objects, &holder);
     destroy(&objects);
     return shale / plain;
 }
 
 void measure_store_idle(struct finding *finding)
 {
-    double in_cache = take_turns(finding, IN_CACHE, "stores into 256 KiB");
-    double out_of_cache = take_turns(finding, OUT_OF_CACHE, "stores into 128 MiB");
+    double in_cache = take_turns(finding, IN_CACHE, IDLE, "stores into 256 KiB");
+    double out_of_cache = take_turns(finding, OUT_OF_CACHE, IDLE, "stores into 128 MiB");
     finding->value = in_cache > out_of_cache ? in_cache : out_of_cache;
     finding->limit = 1.1;
     set_details(finding, "in cache %.2f, out of cache %.2f", in_cache, out_of_cache);
+}
+
+void measure_store_marking(struct finding *finding)
+{
+    double unmarked =
+        take_turns(finding, OUT_OF_CACHE, UNMARKED, "stores into 128 MiB that is not marked yet");
+    double marked = take_turns(finding, OUT_OF_CACHE, MARKED, "stores into 128 MiB that is marked");
+    double in_cache = take_turns(finding, IN_CACHE, MARKED, "stores into 256 KiB that are marked");
+    finding->value = unmarked > marked ? unmarked : marked;
+    if (in_cache > finding->value)
+        finding->value = in_cache;
+    finding->limit = 3;
+    set_details(finding, "out of cache %.2f unmarked, %.2f marked; in cache %.2f marked", unmarked, marked,
+                in_cache);
 }
