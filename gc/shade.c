@@ -31,20 +31,20 @@ void shade_drop(struct work *work, struct packet **packet)
 
 void shade(struct work *work, struct memory *memory, struct packet **packet, uint64_t address)
 {
-    size_t offset = views_offset(&memory->views, address);
-    if (offset >= memory->views.size || memory_is_live(memory, offset))
+    if (!shade_is_needed(memory, address))
         return;
+    granule_number granule = granule_of(views_offset(&memory->views, address));
     if (*packet != NULL && (*packet)->count == PACKET_ENTRIES)
         shade_offer(work, packet);
     if (*packet == NULL) {
         *packet = packet_take_free(&work->pool);
         if (*packet == NULL) {
-            shade_in_place(work, memory, granule_of(offset));
+            shade_in_place(work, memory, granule);
             return;
         }
         (*packet)->shaded = true;
     }
-    (*packet)->entries[(*packet)->count++] = granule_of(offset);
+    (*packet)->entries[(*packet)->count++] = granule;
 }
 
 void shade_slots(void *context, uint64_t *slots, size_t count, bool value)

@@ -14,6 +14,13 @@
 #include "gc/mutator_local.h"
 #include "gc/work.h"
 
+/* Whether `address` is that of an object that is neither marked nor born. */
+static inline bool shade_is_needed(const struct memory *memory, uint64_t address)
+{
+    size_t offset = views_offset(&memory->views, address);
+    return offset < memory->views.size && !memory_is_live(memory, offset);
+}
+
 /* Shades what `address` refers to; NULL and addresses outside the heap are left alone. `packet` is the thread's. */
 void shade(struct work *work, struct memory *memory, struct packet **packet, uint64_t address);
 

@@ -59,9 +59,15 @@ static void shade_word(struct mutator *mutator, uint64_t word, bool value)
         mark_shade(mark, &mutator->local, value_address(&mark->memory->encoding, word));
 }
 
-void shale_barrier_slow(shale_mutator *api, void *object, void *slot, uint64_t word, bool value)
+static __attribute__((noinline)) void shade_old(struct mutator *mutator, uint64_t old)
 {
-    struct mutator *mutator = mutator_of(api);
+    mark_shade(&mutator->heap->collector.mark, &mutator->local, old);
+}
+
+static __attribute__((noinline)) void barrier_any(struct mutator *mutator, void *object, void *slot, uint64_t word,
+                                                  bool value)
+{
+    const shale_mutator *api = &mutator->local.bump.api;
     if (SHALE_UNLIKELY((api->barrier & (BARRIER_CHECK | BARRIER_REFUSE)) != 0) &&
         !may_store(mutator, object, slot, word, value))
         return;
@@ -69,6 +75,20 @@ void shale_barrier_slow(shale_mutator *api, void *object, void *slot, uint64_t w
         shade_word(mutator, atomic_u64_load_dependent(slot), value);
     if ((api->barrier & BARRIER_NEW) != 0)
         shade_word(mutator, word, value);
+}
+
+void shale_barrier_slow(shale_mutator *api, void *object, void *slot, uint64_t word, bool value)
+{
+    struct mutator *mutator = mutator_of(api);
+    /* While objects are traced, nearly all stores: of a pointer, over something that needs no shading. All else is out
+     * of the way, so that nothing is saved on the stack for it. */
+    if (SHALE_LIKELY(api->barrier == BARRIER_OLD && !value)) {
+        uint64_t old = atomic_u64_load_dependent(slot);
+        if (SHALE_UNLIKELY(shade_is_needed(&mutator->heap->memory, old)))
+            shade_old(mutator, old);
+    } else {
+        barrier_any(mutator, object, slot, word, value);
+    }
 }
 
 /* ---- many slots ------------------------------------------------------------------------------------ */
