@@ -1,7 +1,7 @@
 /*
  * Compaction: building and publishing every stale page that holds anything, by whoever comes first.
  *
- * Workers (now the collector thread alone) take whole regions from a shared cursor and publish their pages in
+ * Workers take whole regions from a shared cursor and publish their pages in
  * batches; faults are answered out of order. All go through the same claim
  * [claim], so a page is built once, and the three only differ in what they do when somebody else has the
  * page: a worker goes on, the fault server goes on too (the builder's publishing wakes the waiter), a signal
