@@ -37,6 +37,7 @@ struct collector_statistics {
     atomic_u64 live_bytes; /* by the last mark */
     struct durations flip_pause;
     struct durations mark_time;
+    struct durations handshake; /* recorded by the world */
     struct durations time_to_stop;
 };
 

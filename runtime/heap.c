@@ -68,7 +68,10 @@ static void world_settle_roots(void *context)
 
 static void world_handshake(void *context, enum mark_stage stage, local_function function, void *argument)
 {
-    safepoint_handshake(&((shale_heap *)context)->safepoint, stage, function, argument);
+    shale_heap *heap = context;
+    uint64_t began = clock_nanoseconds();
+    safepoint_handshake(&heap->safepoint, stage, function, argument);
+    durations_record(&heap->collector.statistics.handshake, clock_nanoseconds() - began);
 }
 
 static void world_visit_mutator_roots(void *context, struct mutator_local *local,

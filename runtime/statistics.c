@@ -49,6 +49,7 @@ shale_status shale_heap_statistics(shale_heap *heap, shale_statistics *statistic
     heap->memory.os->file_memory(heap->memory.os, heap->memory.views.file, &statistics->committed_bytes);
     durations_summarize(&counted->flip_pause, &statistics->flip_pause);
     durations_summarize(&counted->mark_time, &statistics->mark_time);
+    durations_summarize(&counted->handshake, &statistics->handshake);
     durations_summarize(&counted->time_to_stop, &statistics->time_to_stop);
     return SHALE_OK;
 }

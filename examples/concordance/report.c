@@ -148,8 +148,10 @@ bool report_table(const struct job *job, const struct listing *listing)
     print_collector(&statistics);
     printf("\n%-24s %14s %11s %11s %11s\n", "Stops, ms", "count", "p50", "p99", "max");
     print_durations("flip", &statistics.flip_pause);
-    print_durations("mark", &statistics.mark_time);
     print_durations("time to stop", &statistics.time_to_stop);
+    printf("\n%-24s %14s %11s %11s %11s\n", "While running, ms", "count", "p50", "p99", "max");
+    print_durations("mark", &statistics.mark_time);
+    print_durations("handshake", &statistics.handshake);
     return flushed();
 }
 
@@ -197,5 +199,6 @@ void report_values(const struct job *job, const struct listing *listing)
     value("heap_size", s.heap_size);
     duration_values("flip_pause", &s.flip_pause);
     duration_values("mark_time", &s.mark_time);
+    duration_values("handshake", &s.handshake);
     duration_values("time_to_stop", &s.time_to_stop);
 }

@@ -289,6 +289,7 @@ typedef struct shale_statistics {
     uint64_t committed_bytes;     /* memory the heap's file holds now */
     shale_durations flip_pause;   /* the global stop that changes addresses, after all threads stopped */
     shale_durations mark_time;    /* marking, while the program runs */
+    shale_durations handshake;    /* from asking all threads for something until the last has done it */
     shale_durations time_to_stop; /* from asking for a stop until the last thread stopped */
 } shale_statistics;
 
