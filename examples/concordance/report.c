@@ -131,7 +131,7 @@ static void print_collector(const shale_statistics *s)
     print_count("cycles", s->cycles, "");
     print_count("flips", s->flips, "cycles that moved objects");
     print_size("moved", s->bytes_moved, moved);
-    print_count("pages by workers", s->pages_by_workers, "built by the collector thread");
+    print_count("pages by workers", s->pages_by_workers, "built in the background");
     print_count("pages by fault server", s->pages_by_server, "built when a mutator waited");
     print_count("pages by mutators", s->pages_by_mutators, "in signal handlers");
     print_count("pages in the pause", s->pages_in_pause, "");
