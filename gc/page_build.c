@@ -1,5 +1,6 @@
 #include "gc/page_build.h"
 
+#include "heap/identity_hash.h"
 #include "heap/live_bits.h"
 #include "heap/object.h"
 
@@ -22,7 +23,8 @@ struct build {
     const struct plan *plan;
 };
 
-static inline __attribute__((always_inline)) struct build build_of(const struct plan *plan, page_number page)
+static inline __attribute__((always_inline)) struct build build_of(const struct plan *plan, page_number page,
+                                                                   const uint64_t *growers)
 {
     const struct memory *memory = plan->memory;
     size_t start = (size_t)page << memory->views.page_shift;
@@ -32,7 +34,10 @@ static inline __attribute__((always_inline)) struct build build_of(const struct 
         .alias = memory->views.alias,
         .live_bits = memory->live_bits,
         .types = memory->types.types,
-        .forwarding = plan->forwarding,
+        .forwarding = {.base = plan->forwarding.base,
+                       .size = plan->forwarding.size,
+                       .chunks = plan->forwarding.chunks,
+                       .growers = growers},
         .plan = plan,
     };
 }
@@ -193,6 +198,35 @@ static __attribute__((noinline)) void build_part(const struct plan *plan, size_t
     rewrite_part(plan, page_start, page_end, memory_header(plan->memory, from), to, from);
 }
 
+/* One word of an object, if it belongs on the page. */
+static void put_word(const struct plan *plan, size_t page_start, size_t page_end, size_t at, uint64_t word)
+{
+    if (at >= page_start && at < page_end)
+        *(uint64_t *)views_alias(&plan->memory->views, at) = word;
+}
+
+/* Builds what an object has on the page, of one whose hash was asked for and is not stored [hash]. Returns the size
+ * of its copy. */
+static __attribute__((noinline)) size_t build_asked(const struct plan *plan, size_t page_start,
+                                                    size_t page_end, size_t from, size_t to)
+{
+    const struct memory *memory = plan->memory;
+    uint64_t header = memory_header(memory, from);
+    const struct type *type = memory_type(memory, header);
+    size_t size = object_size(type, header);
+    build_part(plan, page_start, page_end, from, to, size);
+    bool grows = identity_hash_grows(type, header);
+    if (grows && !growth_test(&plan->growth, granule_of(from)))
+        return size; /* asked for after the plan had decided that it does not grow: hash_window.h */
+    put_word(plan, page_start, page_end, to - HEADER_SIZE, identity_hash_stored_header(header));
+    if (grows) {
+        put_word(plan, page_start, page_end, to - HEADER_SIZE + size, 0);
+        size += GRANULE_SIZE;
+    }
+    put_word(plan, page_start, page_end, to + identity_hash_offset(size), identity_hash_at(memory, from));
+    return size;
+}
+
 /* Builds from the group of one chunk, whose objects start at `starts` and go to `to`. Returns false when an object
  * lies behind the page. */
 static inline __attribute__((always_inline)) bool build_from_group(const struct build *build,
@@ -206,7 +240,10 @@ static inline __attribute__((always_inline)) bool build_from_group(const struct 
         uint64_t header = header_at(build, from);
         const struct type *type = type_at(build, header);
         size_t size = object_size(type, header);
-        if (__builtin_expect(to - HEADER_SIZE >= build->start && to - HEADER_SIZE + size <= build->end, 1)) {
+        if (__builtin_expect((header & HEADER_ASKED) != 0, 0)) {
+            size = build_asked(build->plan, build->start, build->end, from, to);
+        } else if (__builtin_expect(to - HEADER_SIZE >= build->start && to - HEADER_SIZE + size <= build->end,
+                                    1)) {
             copy_words(build->alias + to - HEADER_SIZE, build->alias + from - HEADER_SIZE, size);
             rewrite_whole(build, type, header, to, from);
         } else {
@@ -335,14 +372,24 @@ bool page_has_contents(const struct plan *plan, page_number page)
     }
 }
 
-static inline __attribute__((always_inline)) void build_page(const struct plan *plan, page_number page)
+static inline __attribute__((always_inline)) void build_page_with(const struct plan *plan, page_number page,
+                                                                  const uint64_t *growers)
 {
-    struct build build = build_of(plan, page);
+    struct build build = build_of(plan, page, growers);
     uint8_t role = plan->roles[region_of(build.start)];
     if (role == ROLE_STAY)
         build_in_place(&build);
     else if (role == ROLE_DESTINATION && destination_has_contents(plan, build.start))
         build_destination(&build, page);
+}
+
+/* In most cycles nothing grows, and then forwarding need not ask. */
+static inline __attribute__((always_inline)) void build_page(const struct plan *plan, page_number page)
+{
+    if (__builtin_expect(plan->forwarding.growers == NULL, 1))
+        build_page_with(plan, page, NULL);
+    else
+        build_page_with(plan, page, plan->forwarding.growers);
 }
 
 /* Forwarding counts bits, for which the oldest x86-64 machines have no instructions. */

@@ -4,11 +4,12 @@
  * [pure] A page's new contents follow from the plan, the live bits and the old contents; building reads
  * nothing else, writes nothing but the page, and may be run by any thread, on any page, in any order, and in
  * a signal handler. The caller has claimed the page [claim]. What it reads of other pages does not change
- * meanwhile: evacuated regions are seen by nobody, and headers never change [type].
+ * meanwhile: evacuated regions are seen by nobody, and of headers type, length and size never change [type].
  *
  *  - A page of a region that stays: the references in its live objects are rewritten in place.
  *  - A page of a destination region: the parts of objects that belong on it are copied from the evacuated
- *    regions, and the references in them rewritten.
+ *    regions, and the references in them rewritten. Identity hashes that the old places stood for are stored
+ *    [hash].
  */
 #ifndef SHALE_GC_PAGE_BUILD_H
 #define SHALE_GC_PAGE_BUILD_H

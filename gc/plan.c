@@ -34,6 +34,8 @@ int plan_create(struct plan *plan, struct memory *memory)
         status = map_table(plan, 4, regions * sizeof *plan->evacuated, &plan->evacuated);
     if (status == 0)
         status = map_table(plan, 5, regions * sizeof *plan->destinations, &plan->destinations);
+    if (status == 0)
+        status = growth_create(&plan->growth, memory);
     if (status != 0)
         plan_destroy(plan);
     return status;
@@ -46,6 +48,7 @@ void plan_destroy(struct plan *plan)
             plan->memory->os->unmap(plan->memory->os, plan->tables[i].start, plan->tables[i].size);
         plan->tables[i].size = 0;
     }
+    growth_destroy(&plan->growth);
 }
 
 /* ---- choosing the evacuation set ------------------------------------------------------------------- */
@@ -87,10 +90,12 @@ static region_number collect_candidates(struct plan *plan, uint64_t live_limit)
 }
 
 /* Upper bound of the destination regions for so many live bytes: each may be left with room for less than
- * the largest group, which is a chunk's worth of object starts of which the last is as large as any. */
+ * the largest group, which is a chunk's worth of object starts of which the last is as large as any, and which
+ * may all grow. */
 static region_number destinations_needed(const struct plan *plan, uint64_t bytes)
 {
-    uint64_t usable = REGION_CAPACITY - (CHUNK_SIZE - GRANULE_SIZE + plan->largest);
+    uint64_t group = CHUNK_SIZE - GRANULE_SIZE + plan->largest + growth_of_group_max(&plan->growth);
+    uint64_t usable = REGION_CAPACITY - group;
     return (region_number)((bytes + usable - 1) / usable);
 }
 
@@ -107,13 +112,19 @@ static void take_destinations(struct plan *plan, uint64_t bytes)
     }
 }
 
+/* What the live objects of a region need in their destinations. */
+static uint64_t bytes_to_move(const struct plan *plan, region_number region)
+{
+    return (uint64_t)plan->memory->regions.regions[region].live_bytes + plan->growth.bytes[region];
+}
+
 /* How many of the candidates fit into the destinations that could be had. */
 static region_number fitting(const struct plan *plan, region_number candidates, uint64_t *bytes)
 {
     region_number count = 0;
     *bytes = 0;
     while (count < candidates) {
-        uint64_t more = *bytes + plan->memory->regions.regions[plan->evacuated[count]].live_bytes;
+        uint64_t more = *bytes + bytes_to_move(plan, plan->evacuated[count]);
         if (destinations_needed(plan, more) > plan->destination_count)
             break;
         *bytes = more;
@@ -145,11 +156,12 @@ static void choose(struct plan *plan, enum plan_scope scope, unsigned evacuate_p
     if (scope == PLAN_WORTHWHILE)
         live_limit = (uint64_t)REGION_SIZE * evacuate_percent / 100;
     region_number candidates = collect_candidates(plan, live_limit);
+    growth_record(&plan->growth, plan->evacuated, candidates);
     uint64_t bytes = 0;
     plan->largest = 0;
     for (region_number i = 0; i < candidates; i++) {
         const struct region *region = &plan->memory->regions.regions[plan->evacuated[i]];
-        bytes += region->live_bytes;
+        bytes += bytes_to_move(plan, plan->evacuated[i]);
         if (region->largest > plan->largest)
             plan->largest = region->largest;
     }
@@ -196,16 +208,18 @@ static void close_destination(struct placement *placement)
 }
 
 /* Places the group of a chunk: `bytes` of objects that start in it, after `spill` granules of an earlier
- * chunk's last object. */
+ * chunk's last object. Some may grow. */
 static void place_group(struct placement *placement, chunk_number chunk, size_t bytes, unsigned spill)
 {
     struct plan *plan = placement->plan;
+    uint64_t growers = growth_of_chunk(&plan->growth, chunk);
+    bytes += (size_t)__builtin_popcountll(growers) << GRANULE_SHIFT;
     if (placement->next + bytes > placement->end) {
         close_destination(placement);
         open_destination(placement, placement->destination + 1);
     }
-    plan->forwarding.chunks[chunk].shift =
-        placement->next - granule_start(spill) - ((size_t)chunk << CHUNK_SHIFT);
+    plan->forwarding.chunks[chunk].shift = placement->next - granule_start(spill) -
+                                           ((size_t)chunk << CHUNK_SHIFT) + (growers != 0 ? CHUNK_GROWS : 0);
     size_t last_byte = placement->next - HEADER_SIZE + bytes - 1;
     size_t last_page = memory_page(plan->memory, last_byte);
     while (placement->pages_sourced <= last_page)
@@ -263,11 +277,9 @@ static void place_region(struct placement *placement, region_number region)
     }
 }
 
-void plan_make(struct plan *plan, enum plan_scope scope, unsigned evacuate_percent)
+static void place(struct plan *plan)
 {
-    choose(plan, scope, evacuate_percent);
-    if (plan->evacuated_count == 0)
-        return;
+    plan->forwarding.growers = plan->growth.recorded_count != 0 ? plan->growth.bits : NULL;
     for (region_number i = 0; i < plan->destination_count; i++)
         plan->roles[plan->destinations[i]] = ROLE_DESTINATION;
     struct placement placement = {.plan = plan};
@@ -285,6 +297,17 @@ void plan_make(struct plan *plan, enum plan_scope scope, unsigned evacuate_perce
     return_destinations(plan, placement.destination + 1);
 }
 
+void plan_make(struct plan *plan, enum plan_scope scope, unsigned evacuate_percent)
+{
+    /* From here on mutators leave it to the plan which objects grow: hash_window.h. */
+    atomic_u32_store(&plan->stage, PLAN_MAKING);
+    atomic_fence_full();
+    choose(plan, scope, evacuate_percent);
+    if (plan->evacuated_count != 0)
+        place(plan);
+    atomic_u32_store_release(&plan->stage, PLAN_MADE);
+}
+
 void plan_clear(struct plan *plan)
 {
     for (region_number i = 0; i < plan->evacuated_count; i++) {
@@ -300,4 +323,7 @@ void plan_clear(struct plan *plan)
     plan->freed_count = 0;
     plan->objects = 0;
     plan->bytes = 0;
+    plan->forwarding.growers = NULL;
+    growth_clear(&plan->growth);
+    atomic_u32_store(&plan->stage, PLAN_NONE);
 }

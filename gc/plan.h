@@ -6,9 +6,10 @@
  * they run the same in the collector, in the fault server, in a signal handler and in a unit test with no
  * kernel.
  *
- * The plan is written by the collector between marking and the flip, and is immutable from the flip until
- * the cycle ends. Readers see it through the flip's stop (mutators), through being started after it (fault
- * server), or by being its writer.
+ * The plan is written by the collector between marking and the flip, and is immutable from the end of
+ * planning until the cycle ends. Readers see it through the flip's stop (mutators), through being started after
+ * it (fault server), by being its writer, or by reading PLAN_MADE (acquire) from `stage`: mutators that ask for
+ * an identity hash in between (hash_window.h).
  *
  * Where an object goes (after Kermany and Petrank, "The Compressor", PLDI 2006): each chunk of the evacuation
  * set has a bit for each of its granules, and a destination. The objects that *start* in a chunk form its group
@@ -20,6 +21,9 @@
  * of this chunk's objects, so the destination is stored less their number. A group lies in one destination
  * region; between groups a destination region may end.
  *
+ * An object that grows (growth.h) counts as a granule more for those behind it in its chunk. Chunks in which one
+ * does say so in a bit of their shift, and only then `growers` is looked at.
+ *
  * Every reference on every page is forwarded, and most need not change, so the form of the table matters more
  * than anything else for how fast pages are built: one entry, in one cache line, and no branch. What is stored
  * is the chunk's *shift*, the distance from the chunk to its destination, and its *gaps*, the granules that
@@ -29,7 +33,7 @@
 #ifndef SHALE_GC_PLAN_H
 #define SHALE_GC_PLAN_H
 
-#include "heap/memory.h"
+#include "gc/growth.h"
 
 /* What compaction does with a region's pages. */
 enum plan_role {
@@ -40,8 +44,14 @@ enum plan_role {
 
 struct chunk_move {
     uint64_t gaps;  /* a bit for each granule that holds nothing live */
-    uint64_t shift; /* bytes, modulo 2^64 */
+    uint64_t shift; /* bytes, modulo 2^64; a multiple of 16, plus CHUNK_GROWS */
 };
+
+/* An object that starts in the chunk grows. */
+#define CHUNK_GROWS UINT64_C(1)
+
+/* How far this cycle's plan is. PLAN_MADE is stored with release, PLAN_MAKING before a full fence. */
+enum plan_stage { PLAN_NONE = 0, PLAN_MAKING, PLAN_MADE };
 
 /* All that forwarding needs, small enough for a loop that stores references to keep a copy in registers: the
  * compiler could not know that those stores leave the plan alone. */
@@ -49,11 +59,14 @@ struct forwarding {
     uintptr_t base; /* of the mutator view */
     size_t size;
     struct chunk_move *chunks; /* per chunk; zeros outside the evacuation set */
+    const uint64_t *growers;   /* per chunk: growth.bits; NULL when nothing grows */
 };
 
 struct plan {
     struct memory *memory;
     struct forwarding forwarding;
+    struct growth growth;
+    atomic_u32 stage;           /* enum plan_stage */
     uint8_t *roles;             /* per region: enum plan_role */
     chunk_number *page_source;  /* per destination page: the first chunk whose group touches it */
     region_number *next_source; /* per evacuated region: the next one in destination order */
@@ -65,7 +78,7 @@ struct plan {
     region_number freed_count; /* regions that held nothing live and were freed without moving anything */
     uint32_t largest;          /* bytes of the largest object that may move */
     uint64_t objects;          /* that move */
-    uint64_t bytes;            /* that move, headers included */
+    uint64_t bytes;            /* that move, headers and growth included */
 
     struct memory_table tables[6];
 };
@@ -103,6 +116,10 @@ static inline __attribute__((always_inline)) uint64_t forward(const struct forwa
     uint64_t below = (UINT64_C(1) << (offset >> GRANULE_SHIFT & 63)) - 1;
     uint64_t preceding = (uint64_t)__builtin_popcountll(~chunk->gaps & below);
     uint64_t forwarded = (address & ~(CHUNK_SIZE - 1)) + chunk->shift + (preceding << GRANULE_SHIFT);
+    if (forwarding->growers != NULL && inside && __builtin_expect((forwarded & CHUNK_GROWS) != 0, 0)) {
+        uint64_t growing = (uint64_t)__builtin_popcountll(forwarding->growers[offset >> CHUNK_SHIFT] & below);
+        forwarded += (growing << GRANULE_SHIFT) - CHUNK_GROWS;
+    }
     return inside ? forwarded : address;
 }
 

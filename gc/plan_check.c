@@ -1,6 +1,7 @@
 /* The plan's definition, checked against the plan: slow, and sharing no code with what made it. */
 #include "gc/plan.h"
 
+#include "heap/identity_hash.h"
 #include "heap/live_bits.h"
 
 /* What the objects seen so far say about the next one. */
@@ -11,6 +12,19 @@ struct progress {
     uint64_t bytes;
 };
 
+/* What the object takes up in its new place; 0 when the record of what grows is wrong about it. */
+static size_t size_there(const struct plan *plan, granule_number granule)
+{
+    uint64_t header = memory_header(plan->memory, granule_start(granule));
+    const struct type *type = memory_type(plan->memory, header);
+    bool recorded = growth_test(&plan->growth, granule);
+    bool may_grow = (header & HEADER_ASKED) != 0 && identity_hash_grows(type, header);
+    /* Objects whose hash was asked for since do not grow, and are not settled. */
+    if (recorded ? !may_grow : may_grow && (header & HEADER_SETTLED) != 0)
+        return 0;
+    return object_size(type, header) + (recorded ? GRANULE_SIZE : 0);
+}
+
 static const char *check_object(const struct plan *plan, struct progress *progress, granule_number granule)
 {
     const struct memory *memory = plan->memory;
@@ -20,6 +34,12 @@ static const char *check_object(const struct plan *plan, struct progress *progre
         if ((plan->forwarding.chunks[part >> 6].gaps >> (part & 63) & 1) != 0)
             return "a granule of an object that moves is taken for a gap";
     }
+    const struct chunk_move *chunk = &plan->forwarding.chunks[granule >> 6];
+    if (((chunk->shift & CHUNK_GROWS) != 0) != (growth_of_chunk(&plan->growth, granule >> 6) != 0))
+        return "a chunk does not say whether objects of it grow";
+    size = size_there(plan, granule);
+    if (size == 0)
+        return "what is recorded of an object's growth is not what its header says";
     uint64_t forwarded = plan_forward(plan, plan->forwarding.base + granule_start(granule));
     size_t start = forwarded - plan->forwarding.base - HEADER_SIZE;
     region_number region = region_of(start);

@@ -1,5 +1,7 @@
 #include "gc/verify.h"
 
+#include "gc/hash_window.h"
+#include "heap/identity_hash.h"
 #include "heap/live_bits.h"
 
 #include <inttypes.h>
@@ -62,6 +64,19 @@ static void fail(struct traversal *traversal, uint64_t word, const char *why)
                  (uint64_t)(base + granule_start(traversal->holder)), word, why);
 }
 
+/* The states of [hash], and nothing in the bits that have no meaning. */
+static bool header_bits_are_valid(uint64_t header)
+{
+    uint64_t bits = header & 0xffff0000;
+    return bits == 0 || bits == HEADER_ASKED || bits == (HEADER_ASKED | HEADER_SETTLED) ||
+           bits == HEADER_STORED;
+}
+
+static uint64_t stored_hash(const struct traversal *traversal, size_t offset, size_t size)
+{
+    return *(const uint64_t *)(traversal->view + offset + identity_hash_offset(size));
+}
+
 /* What must hold of the target of a reference; NULL or what does not. */
 static const char *check_target(const struct traversal *traversal, size_t offset)
 {
@@ -79,11 +94,15 @@ static const char *check_target(const struct traversal *traversal, size_t offset
         return "which has no live bit: marking missed it, or it is not the start of an object";
     uint64_t header = *(const uint64_t *)(traversal->view + offset - HEADER_SIZE);
     uint32_t number = header_type_number(header);
-    if (number == 0 || number >= atomic_u32_load_acquire(&memory->types.count) || (header & 0xffff0000) != 0)
+    if (number == 0 || number >= atomic_u32_load_acquire(&memory->types.count) ||
+        !header_bits_are_valid(header))
         return "which is not the start of an object of a known type";
     size_t size = object_size(memory->types.types[number], header);
     if (offset - HEADER_SIZE + size > region_start(region) + REGION_SIZE)
         return "an object that reaches beyond its region";
+    if ((header & HEADER_STORED) != 0 &&
+        !identity_hash_is_plausible(memory, stored_hash(traversal, offset, size)))
+        return "an object whose stored identity hash stands for no place in the heap";
     return NULL;
 }
 
@@ -136,6 +155,15 @@ static void look_at_root(void *context, uint64_t *slots, size_t count, bool valu
     }
 }
 
+/* 0: nobody has asked for it. */
+static uint64_t identity_hash(const struct traversal *traversal, uint64_t header, size_t offset, size_t size)
+{
+    if ((header & HEADER_STORED) != 0)
+        return stored_hash(traversal, offset, size);
+    bool settled;
+    return (header & HEADER_ASKED) != 0 ? identity_hash_resolve(traversal->plan, offset, &settled) : 0;
+}
+
 static void look_at_object(struct traversal *traversal, granule_number granule)
 {
     const struct memory *memory = traversal->verify->memory;
@@ -143,14 +171,18 @@ static void look_at_object(struct traversal *traversal, granule_number granule)
     uint64_t header = *(const uint64_t *)(object - HEADER_SIZE);
     const struct type *type = memory_type(memory, header);
     size_t size = object_size(type, header);
-    size_t payload = size - HEADER_SIZE;
+    size_t payload = object_payload(type, header);
+    size_t words = (payload + sizeof(uint64_t) - 1) / sizeof(uint64_t);
     uint64_t copy[OBJECT_SIZE_MAX / sizeof(uint64_t)];
+    if (words != 0)
+        copy[words - 1] = 0;
     memcpy(copy, object, payload);
     traversal->holder = granule;
     object_visit_slots(type, header, (char *)copy, object, 0, SIZE_MAX, follow_slots, traversal);
 
-    uint64_t sum = mix(traversal->summary.checksum, header);
-    for (size_t i = 0; i < payload / sizeof copy[0]; i++)
+    uint64_t sum = mix(traversal->summary.checksum, header & ~HEADER_HASH_BITS);
+    sum = mix(sum, identity_hash(traversal, header, granule_start(granule), size));
+    for (size_t i = 0; i < words; i++)
         sum = mix(sum, copy[i]);
     traversal->summary.checksum = sum;
     traversal->summary.objects++;

@@ -4,8 +4,9 @@
  * [verify] It shares with the collector only the definition of types and slots. It follows every reference
  * from the roots, breadth first, and checks that each leads to an object: aligned, in a region that is in use
  * and not evacuated, of a known type, inside its region, and, right after marking and before a flip, with its
- * live bit set. It counts objects and bytes and makes a checksum of the graph's structure and contents in which
- * references stand for the order in which objects were found, so that moving objects does not change it.
+ * live bit set. It counts objects and bytes and makes a checksum of the graph's structure, contents and identity
+ * hashes, in which references stand for the order in which objects were found, so that moving objects does not
+ * change it: neither does where a hash is stored.
  *
  * A failure is a bug in Shale or memory that was overwritten: it is logged and the process aborts, since
  * every further step could destroy the evidence.
@@ -20,7 +21,7 @@
 
 struct verify_summary {
     uint64_t objects;
-    uint64_t bytes;
+    uint64_t bytes; /* stored hashes included: more when objects have moved */
     uint64_t checksum;
 };
 

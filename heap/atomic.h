@@ -155,6 +155,12 @@ static inline bool atomic_u64_cas_full(atomic_u64 *a, uint64_t expected, uint64_
     return AO_compare_and_swap_full(&a->word, expected, value) != 0;
 }
 
+/* Orders all accesses before it with all after it, as every other thread's fences and full accesses do. */
+static inline void atomic_fence_full(void)
+{
+    AO_nop_full();
+}
+
 /* What a loop that waits for another thread does between two looks. */
 static inline void atomic_pause(void)
 {

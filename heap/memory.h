@@ -41,10 +41,10 @@ int memory_create(struct memory *memory, const struct os *os, size_t size, const
                   const char **failed);
 void memory_destroy(struct memory *memory);
 
-/* The header of the object at `offset`, through the alias view. */
+/* The header of the object at `offset`, through the alias view. Mutators may be setting bits of it [type]. */
 static inline uint64_t memory_header(const struct memory *memory, size_t offset)
 {
-    return *(const uint64_t *)(views_alias(&memory->views, offset) - HEADER_SIZE);
+    return atomic_u64_load((const atomic_u64 *)(views_alias(&memory->views, offset) - HEADER_SIZE));
 }
 
 static inline const struct type *memory_type(const struct memory *memory, uint64_t header)

@@ -61,6 +61,8 @@ region_number region_take(struct region_table *table, enum region_state state, u
         taken->live_bytes = 0;
         taken->largest = 0;
         atomic_u32_store(&taken->born_from, REGION_SIZE);
+        atomic_u8_store(&taken->asked, 0);
+        atomic_u32_store(&taken->generation, atomic_u32_load(&taken->generation) + 1);
         atomic_u8_store(&taken->state, (uint8_t)state);
     }
     pthread_mutex_unlock(&table->lock);

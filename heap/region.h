@@ -19,6 +19,7 @@
  * `marked` and `rescan` by whoever marks in it, and cleared by the collector; `sealed` by reclaim and by who takes
  * the region; `born_from` by the mutator that fills the region, before an object there can be reached by others,
  * and by region_take and region_begin_cycle while nobody records.
+ * `generation` and `asked` under the lock, before anything is in the region, `asked` then by mutators [hash].
  */
 #ifndef SHALE_HEAP_REGION_H
 #define SHALE_HEAP_REGION_H
@@ -46,9 +47,11 @@ struct region {
     uint32_t top;     /* bytes from its start in which there are objects */
     /* Objects this many bytes or more from its start were born in the running cycle. REGION_SIZE: none */
     atomic_u32 born_from;
+    atomic_u8 asked; /* not 0: objects in it may have to grow when they move, see identity_hash.h */
     uint32_t live_bytes;
     uint32_t largest; /* bytes of the largest live object */
     region_number next_free;
+    atomic_u32 generation; /* how often it was taken */
 };
 
 struct region_table {

@@ -4,8 +4,11 @@
  * [type] A type is immutable once registered, and a type number is never reused; so any thread, the fault
  * server and signal handlers included, may read the table without a lock.
  *
- * Header word: bits 0-15 type number (0 is no type), bits 16-31 zero, bits 32-63 number of array elements.
- * A header never changes after allocation, so it may be read while the object's page is being built.
+ * Header word: bits 0-15 type number (0 is no type), bits 16-18 where the identity hash is [hash], bits 19-31
+ * zero, bits 32-63 number of array elements. Type, length and HEADER_STORED, and with them the object's size,
+ * never change while an object is where it is, so they may be read while its page is being built. Mutators set
+ * the two other bits at any time, by CAS through the mutator view; nobody clears them, but in the copy that is
+ * made of an object that moves.
  */
 #ifndef SHALE_HEAP_TYPE_H
 #define SHALE_HEAP_TYPE_H
@@ -17,6 +20,17 @@
 #include <shale/shale.h>
 
 enum { TYPE_NUMBER_MAX = 65535 };
+
+/* The bits of a header that tell where the object's identity hash is: see identity_hash.h. */
+#define HEADER_STORED_SHIFT 18
+#define HEADER_ASKED (UINT64_C(1) << 16)
+#define HEADER_SETTLED (UINT64_C(1) << 17)
+#define HEADER_STORED (UINT64_C(1) << HEADER_STORED_SHIFT)
+#define HEADER_HASH_BITS (HEADER_ASKED | HEADER_SETTLED | HEADER_STORED)
+
+/* Bytes of a stored identity hash. */
+#define HASH_SIZE_SHIFT 3
+#define HASH_SIZE ((size_t)1 << HASH_SIZE_SHIFT)
 
 /* How to find an object's slots. */
 enum type_shape {
@@ -85,10 +99,19 @@ static inline const struct type *type_of_header(const struct type_table *table, 
     return table->types[header_type_number(header)];
 }
 
-/* Bytes from the object to the next, header included. */
+/* Bytes from the object to the next, header included, and a stored identity hash: HEADER_STORED, shifted, is its
+ * size. */
 static inline size_t object_size(const struct type *type, uint64_t header)
 {
-    return (type->api.array_base + header_length(header) * type->api.element_size) & ~(GRANULE_SIZE - 1);
+    size_t hash = header >> (HEADER_STORED_SHIFT - HASH_SIZE_SHIFT) & HASH_SIZE;
+    return (type->api.array_base + header_length(header) * type->api.element_size + hash) &
+           ~(GRANULE_SIZE - 1);
+}
+
+/* Bytes of it that are the program's. */
+static inline size_t object_payload(const struct type *type, uint64_t header)
+{
+    return type->fixed_size + header_length(header) * type->api.element_size;
 }
 
 #endif

@@ -18,14 +18,14 @@ const shale_type *shale_type_register(shale_heap *heap, const shale_type_spec *s
 
 const shale_type *shale_type_of(shale_mutator *mutator, const void *object)
 {
-    uint64_t header = ((const uint64_t *)object)[-1];
+    uint64_t header = atomic_u64_load((const atomic_u64 *)object - 1);
     return &type_of_header(&mutator_of(mutator)->heap->memory.types, header)->api;
 }
 
 size_t shale_size_of(shale_mutator *mutator, const void *object)
 {
-    const struct type *type = (const struct type *)shale_type_of(mutator, object);
-    return type->fixed_size + shale_length_of(object) * type->api.element_size;
+    uint64_t header = atomic_u64_load((const atomic_u64 *)object - 1);
+    return object_payload(type_of_header(&mutator_of(mutator)->heap->memory.types, header), header);
 }
 
 const char *shale_type_name(const shale_type *type)

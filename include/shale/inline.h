@@ -108,9 +108,10 @@ static inline void shale_store_root_value(shale_mutator *mutator, shale_value *s
     shale_store_value(mutator, NULL, slot, value);
 }
 
+/* Atomic, since another thread may be asking for the object's identity hash, which sets bits of the header. */
 static inline size_t shale_length_of(const void *object)
 {
-    return (size_t)(((const uint64_t *)object)[-1] >> 32);
+    return (size_t)(__atomic_load_n((const uint64_t *)object - 1, __ATOMIC_RELAXED) >> 32);
 }
 
 static inline void shale_frame_push_kind(shale_mutator *mutator, shale_frame *frame, void *slots,

@@ -348,6 +348,14 @@ SHALE_API const shale_type *shale_type_of(shale_mutator *mutator, const void *ob
 static inline size_t shale_length_of(const void *object);
 SHALE_API size_t shale_size_of(shale_mutator *mutator, const void *object);
 
+/* The object's identity hash: a number that it keeps for life, wherever it moves, and however often it is asked
+ * for; never 0. Two objects seldom have the same. An object that was never asked for it takes no room for it; one
+ * that was becomes 16 bytes larger when it moves, at most. An address outside the heap has a hash that
+ * follows from the address. Returns 0 for NULL, and in case of misuse. Any attached thread; several may ask for
+ * the same object's at once. Does not collect. While a collection plans which objects to move, asking for the
+ * first time may wait for the plan: milliseconds. */
+SHALE_API uint64_t shale_identity_hash(shale_mutator *mutator, const void *object);
+
 /* The name a type was registered with. Any thread. */
 SHALE_API const char *shale_type_name(const shale_type *type);
 

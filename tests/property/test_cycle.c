@@ -142,6 +142,7 @@ static void on_stopped(void *context)
     if (scene->flipping || scene->collector.plan.evacuated_count == 0)
         return;
     /* The flip. What was born since marking is written by now; addresses change from here on. */
+    model_ask_some(&scene->model, &scene->collector.plan, 5);
     pthread_mutex_lock(&scene->os.lock);
     scene->flipping = true;
     model_place(&scene->model, &scene->collector.plan);
@@ -156,6 +157,8 @@ static void on_resumed(void *context)
     struct scene *scene = context;
     if (!scene->flipping) {
         allocate_old(scene, (unsigned)test_random_below(&scene->random, 200));
+        /* Marking has just ended, or the cycle. */
+        model_ask_some(&scene->model, &scene->collector.plan, 5);
         return;
     }
     allocate_young(scene, 100);
@@ -216,6 +219,10 @@ static void mutate(struct scene *scene)
     struct model *model = &scene->model;
     allocate_old(scene, (unsigned)test_random_below(&scene->random, 300));
     for (size_t i = 0; i < model->count; i++) {
+        if (test_random_chance(&scene->random, 5))
+            model_ask(model, &scene->collector.plan, &model->objects[i]);
+    }
+    for (size_t i = 0; i < model->count; i++) {
         struct model_object *object = &model->objects[i];
         if (!test_random_chance(&scene->random, 25))
             continue;
@@ -245,6 +252,8 @@ static void expect_marks(struct scene *scene)
     for (size_t i = 0; i < scene->model.count; i++) {
         struct model_object *object = &scene->model.objects[i];
         object->moved_to = object->offset;
+        object->moved_size = object->size;
+        object->moves = false;
         scene->marked += object->live;
         scene->marked_bytes += object->live ? object->size : 0;
     }
@@ -261,7 +270,7 @@ static void check_objects(struct scene *scene)
         assert_true(state == REGION_USED || state == REGION_BORN || state == REGION_ALLOCATING);
         if (scene->flipping)
             assert_memory_equal(model_payload(model, object->moved_to) - 8,
-                                scene->image + object->moved_to - 8, object->size);
+                                scene->image + object->moved_to - 8, object->moved_size);
     }
     for (size_t i = 0; i < scene->young_count; i++)
         assert_int_equal(*(uint64_t *)model_payload(model, scene->young[i]), ~scene->young[i]);
@@ -303,6 +312,11 @@ static void advance(struct scene *scene)
         if (!object.live)
             continue;
         object.offset = object.moved_to;
+        object.size = object.moved_size;
+        if (object.hash == MODEL_LATE)
+            object.hash = MODEL_ASKED;
+        else if (object.hash == MODEL_ASKED && object.moves)
+            object.hash = MODEL_STORED;
         object.moves = false;
         model->objects[kept++] = object;
         model->at[object.offset / GRANULE_SIZE] = (uint32_t)kept;
@@ -323,7 +337,8 @@ static void scene_open(struct scene *scene, enum shale_compaction compaction)
     os_simulated_init(&scene->os, (size_t)4096 << test_random_below(random, 3));
     model_create(&scene->model, &scene->os.os, 16 * REGION_SIZE, random);
     model_fill(&scene->model, &(struct model_fill){.regions = (unsigned)test_random_between(random, 2, 9),
-                                                   .live_percent = 80});
+                                                   .live_percent = 80,
+                                                   .hash_percent = 10});
     fake_world_init(&scene->fake, &scene->model);
     scene->fake.context = scene->os.context = scene;
     scene->fake.on_stopped = on_stopped;
@@ -387,6 +402,7 @@ static void run_scene(enum shale_compaction compaction, uint64_t stream)
         cycle_run(&scene.collector, cycle, scope);
         check_objects(&scene);
         check_rest(&scene);
+        model_check_hashes(&scene.model, &scene.collector.plan);
         advance(&scene);
     }
     if (cycles > 4)

@@ -36,10 +36,12 @@ static void scene_open(struct scene *scene, uint64_t stream)
                                   .regions = (unsigned)test_random_between(random, 1, most),
                                   .live_percent = (unsigned)test_random_between(random, 5, 100),
                                   .stuck_percent = 20,
+                                  .hash_percent = (unsigned)test_random_below(random, 4) * 33,
                               });
     model_set_live_bits(&scene->model);
     assert_int_equal(plan_create(&scene->plan, &scene->model.memory), 0);
     plan_make(&scene->plan, test_random_chance(random, 70) ? PLAN_EVERYTHING : PLAN_TIGHT, 100);
+    model_ask_some(&scene->model, &scene->plan, 10);
     model_place(&scene->model, &scene->plan);
     scene->pages = scene->model.memory.pages.count;
     scene->has_contents = malloc(scene->pages * sizeof(bool));
@@ -93,6 +95,7 @@ static void test_pages_in_random_order(void **state)
                                 scene.image + page * page_size, page_size);
         }
         check_heap(&scene);
+        model_check_hashes(&scene.model, &scene.plan);
         free(order);
         scene_close(&scene);
     }

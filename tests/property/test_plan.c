@@ -83,7 +83,7 @@ static void check_forwarding(struct model *model, const struct plan *plan)
             continue;
         assert_int_equal(plan_forward(plan, model_address(model, object)), base + object->moved_to);
         objects += object->moves;
-        bytes += object->moves ? object->size : 0;
+        bytes += object->moves ? object->moved_size : 0;
     }
     assert_int_equal(objects, plan->objects);
     assert_int_equal(bytes, plan->bytes);
@@ -101,6 +101,9 @@ static void check_cleared(struct plan *plan)
         assert_int_equal(plan->roles[r], ROLE_STAY);
     for (size_t chunk = 0; chunk < plan->forwarding.size / CHUNK_SIZE; chunk++)
         assert_true(plan->forwarding.chunks[chunk].gaps == 0 && plan->forwarding.chunks[chunk].shift == 0);
+    for (size_t chunk = 0; chunk < plan->forwarding.size / CHUNK_SIZE; chunk++)
+        assert_int_equal(plan->growth.bits[chunk], 0);
+    assert_null(plan->forwarding.growers);
     assert_int_equal(plan->evacuated_count, 0);
     assert_int_equal(plan->objects, 0);
     assert_int_equal(plan->bytes, 0);
@@ -118,6 +121,7 @@ static void one_heap(struct test_random *random, enum plan_scope scope)
         .regions = (unsigned)test_random_between(random, 1, test_quick() ? 6 : regions),
         .live_percent = (unsigned)test_random_below(random, 101),
         .stuck_percent = (unsigned)test_random_below(random, 3) * 25,
+        .hash_percent = (unsigned)test_random_below(random, 4) * 33,
     };
     model_fill(&model, &fill);
     model_set_live_bits(&model);
@@ -134,6 +138,11 @@ static void one_heap(struct test_random *random, enum plan_scope scope)
     if (scope == PLAN_EVERYTHING && fill.regions <= regions / 3)
         check_everything_moves(&plan, before);
     check_forwarding(&model, &plan);
+    model_ask_some(&model, &plan, 20);
+    check_forwarding(&model, &plan);
+    wrong = plan_check(&plan);
+    if (wrong != NULL)
+        fail_msg("%s", wrong);
     check_cleared(&plan);
 
     plan_destroy(&plan);
@@ -191,7 +200,9 @@ static void test_check_notices_a_wrong_plan(void **state)
     chunk_number chunk = (chunk_number)(object->offset / CHUNK_SIZE);
     plan.forwarding.chunks[chunk].shift++;
     assert_non_null(plan_check(&plan));
-    plan.forwarding.chunks[chunk].shift--;
+    plan.forwarding.chunks[chunk].shift += GRANULE_SIZE - 1;
+    assert_non_null(plan_check(&plan));
+    plan.forwarding.chunks[chunk].shift -= GRANULE_SIZE;
     plan.forwarding.chunks[chunk].gaps ^= UINT64_C(1) << (object->offset / 16 % 64);
     assert_non_null(plan_check(&plan));
     plan.forwarding.chunks[chunk].gaps ^= UINT64_C(1) << (object->offset / 16 % 64);

@@ -1,6 +1,7 @@
 #include "tests/support/model_heap.h"
 
 #include "heap/announce.h"
+#include "heap/identity_hash.h"
 #include "heap/live_bits.h"
 
 #include <setjmp.h>
@@ -76,6 +77,7 @@ struct model_object *model_add(struct model *model, enum model_type type, size_t
     *object = (struct model_object){
         .type = type, .length = length, .offset = offset, .size = model_size(type, length)};
     object->moved_to = offset;
+    object->moved_size = object->size;
     model->at[offset / GRANULE_SIZE] = (uint32_t)model->count;
     return object;
 }
@@ -117,7 +119,7 @@ void model_fill_object(struct model *model, const struct model_object *object)
 {
     static struct model_slot slots[MODEL_SLOTS_MAX];
     uint64_t *words = (uint64_t *)model_payload(model, object->offset);
-    size_t word_count = (object->size - HEADER_SIZE) / 8;
+    size_t word_count = (object->size - HEADER_SIZE) / 8 - (object->hash == MODEL_STORED);
     for (size_t i = 0; i < word_count; i++) {
         words[i] = test_random_next(model->random);
         /* Data that looks like a reference and must be left alone. */
@@ -128,6 +130,19 @@ void model_fill_object(struct model *model, const struct model_object *object)
     size_t slot_count = model_slots(object->type, object->length, words, slots);
     for (size_t i = 0; i < slot_count; i++)
         words[slots[i].offset / 8] = random_slot_word(model, slots[i].value, object->live);
+}
+
+/* As a cycle before this one would have left it. */
+static void store_hash(struct model *model, struct model_object *object)
+{
+    char *payload = model_payload(model, object->offset);
+    object->hash = MODEL_STORED;
+    object->size = object->moved_size = model_stored_size(object->type, object->length);
+    /* Of any place. */
+    size_t place = test_random_between(model->random, REGION_FIRST_OBJECT, REGION_SIZE - 1);
+    object->hash_value = identity_hash_at(&model->memory, place);
+    *(uint64_t *)(payload - 8) |= HEADER_STORED;
+    *(uint64_t *)(payload - 8 + object->size - 8) = object->hash_value;
 }
 
 /* Fills one region back to back, up to a random height. */
@@ -147,11 +162,17 @@ static void fill_region(struct model *model, const struct model_fill *fill)
         if (type == MODEL_WIDE && test_random_chance(model->random, 80))
             type = MODEL_PAIR;
         size_t length = model_random_length(model->random, type);
-        if (at - 8 + model_size(type, length) > end)
+        if (at - 8 + model_stored_size(type, length) > end)
             break;
         struct model_object *object = model_add(model, type, length, at);
         object->live = test_random_chance(model->random, live_percent);
         *(uint64_t *)(model_payload(model, at) - 8) = model->types[type]->api.header | (uint64_t)length << 32;
+        if (test_random_chance(model->random, fill->hash_percent)) {
+            if (test_random_chance(model->random, 30))
+                store_hash(model, object);
+            else
+                object->hash = MODEL_ASKED;
+        }
         at += object->size;
     }
     memory->regions.regions[region].top = (uint32_t)(at - 8 - region_start(region));
@@ -167,8 +188,11 @@ void model_fill(struct model *model, const struct model_fill *fill)
 {
     for (unsigned i = 0; i < fill->regions; i++)
         fill_region(model, fill);
-    for (size_t i = 0; i < model->count; i++)
+    for (size_t i = 0; i < model->count; i++) {
         model_fill_object(model, &model->objects[i]);
+        if (model->objects[i].hash == MODEL_ASKED)
+            model_ask(model, NULL, &model->objects[i]);
+    }
     for (int i = 0; i < MODEL_ROOTS; i++)
         model->roots[i] = random_slot_word(model, i % 2 != 0, true);
 }

@@ -13,6 +13,14 @@
 
 enum { MODEL_ROOTS = 64 };
 
+/* What is known of an object's identity hash. */
+enum model_hash {
+    MODEL_UNASKED,
+    MODEL_ASKED, /* it is that of the place where the object is */
+    MODEL_LATE,  /* it was asked for after the plan was made */
+    MODEL_STORED
+};
+
 struct model_object {
     enum model_type type;
     size_t length;
@@ -20,7 +28,10 @@ struct model_object {
     size_t size;   /* bytes, header included */
     bool live;
     bool moves;
-    size_t moved_to; /* offset after the cycle; `offset` if it stays */
+    size_t moved_to;   /* offset after the cycle; `offset` if it stays */
+    size_t moved_size; /* bytes then */
+    enum model_hash hash;
+    uint64_t hash_value; /* what was answered; 0: nobody has asked */
 };
 
 struct model {
@@ -44,6 +55,7 @@ struct model_fill {
     unsigned regions;       /* to fill */
     unsigned live_percent;  /* of objects, at most; each region gets its own */
     unsigned stuck_percent; /* of regions that cannot move, because a mutator has them */
+    unsigned hash_percent;  /* of objects whose identity hash was asked for, or is stored already */
 };
 
 /* Fills regions with random objects. Live ones refer to live ones, to nothing, or outside; dead ones to
@@ -55,6 +67,16 @@ struct model_object *model_add(struct model *model, enum model_type type, size_t
 
 /* Fills an object's payload with random words and references to live objects. */
 void model_fill_object(struct model *model, const struct model_object *object);
+
+/* Asks for an object's hash, as a mutator does, and checks the answer against the one before. `plan`: NULL while
+ * there is none. */
+void model_ask(struct model *model, const struct plan *plan, struct model_object *object);
+
+/* Asks for the hashes of about so many objects of a hundred. */
+void model_ask_some(struct model *model, const struct plan *plan, unsigned percent);
+
+/* After compaction, the model not yet advanced: every hash is what it was. */
+void model_check_hashes(struct model *model, const struct plan *plan);
 
 /* Sets `live` for exactly what can be reached from the roots. */
 void model_trace(struct model *model);
@@ -74,7 +96,7 @@ uint64_t model_with_address(const struct model *model, uint64_t word, bool value
 uint64_t model_address(const struct model *model, const struct model_object *object);
 char *model_payload(const struct model *model, size_t offset);
 
-/* Sets `moves` and `moved_to` of all live objects, by the rules in plan.h, from the plan's two lists of regions
+/* Sets `moves`, `moved_to` and `moved_size` of all live objects, by the rules in plan.h, from the plan's two lists of regions
  * alone. */
 void model_place(struct model *model, const struct plan *plan);
 

@@ -23,12 +23,16 @@ static size_t list_moving(struct model *model, const struct plan *plan, struct m
         struct model_object *object = &model->objects[i];
         object->moves = false;
         object->moved_to = object->offset;
+        object->moved_size = object->size;
         for (region_number e = 0; object->live && e < plan->evacuated_count; e++) {
             if (object->offset / REGION_SIZE == plan->evacuated[e])
                 object->moves = true;
         }
-        if (object->moves)
-            moving[count++] = object;
+        if (!object->moves)
+            continue;
+        moving[count++] = object;
+        if (object->hash == MODEL_ASKED)
+            object->moved_size = model_stored_size(object->type, object->length);
     }
     qsort(moving, count, sizeof *moving, by_offset);
     return count;
@@ -46,7 +50,7 @@ void model_place(struct model *model, const struct plan *plan)
         size_t last = first;
         size_t bytes = 0;
         while (last < count && moving[last]->offset / 1024 == moving[first]->offset / 1024)
-            bytes += moving[last++]->size;
+            bytes += moving[last++]->moved_size;
         if (used + bytes > REGION_SIZE) {
             destination++;
             used = 16;
@@ -54,7 +58,7 @@ void model_place(struct model *model, const struct plan *plan)
         assert_true(destination < plan->destination_count);
         for (; first < last; first++) {
             moving[first]->moved_to = (size_t)plan->destinations[destination] * REGION_SIZE + used;
-            used += moving[first]->size;
+            used += moving[first]->moved_size;
         }
     }
     free(moving);
@@ -67,6 +71,12 @@ static void expect_object(const struct model *model, const struct model_object *
     const char *old = model_payload(model, object->offset);
     char *new = image + object->moved_to;
     memcpy(new - 8, old - 8, object->size);
+    if (object->moves && object->hash == MODEL_ASKED) {
+        uint64_t header = *(const uint64_t *)(old - 8);
+        memset(new - 8 + object->size, 0, object->moved_size - object->size);
+        *(uint64_t *)(new - 8) = (header & UINT64_C(0xffffffff0000ffff)) | HEADER_STORED;
+        *(uint64_t *)(new - 16 + object->moved_size) = object->hash_value;
+    }
     size_t slot_count = model_slots(object->type, object->length, old, slots);
     for (size_t i = 0; i < slot_count; i++) {
         uint64_t word = *(const uint64_t *)(old + slots[i].offset);
@@ -97,7 +107,7 @@ void model_pages_with_contents(const struct model *model, bool *has)
             continue;
         /* The copy of an object takes its header along; one that stays has a header that needs nothing. */
         size_t first = object->moved_to - (object->moves ? 8 : 0);
-        size_t last = object->moved_to - 8 + object->size - 1;
+        size_t last = object->moved_to - 8 + object->moved_size - 1;
         if (last < first)
             last = first;
         for (size_t page = first / page_size; page <= last / page_size; page++)

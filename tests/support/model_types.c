@@ -100,6 +100,14 @@ size_t model_size(enum model_type type, size_t length)
     return bytes;
 }
 
+size_t model_stored_size(enum model_type type, size_t length)
+{
+    size_t bytes = 8 + specs[type].size + length * specs[type].element_size + 8;
+    while (bytes % 16 != 0)
+        bytes++;
+    return bytes;
+}
+
 static size_t add(struct model_slot *slots, size_t count, const uint32_t *offsets, size_t offset_count,
                   size_t base, bool value)
 {

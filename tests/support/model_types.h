@@ -43,6 +43,9 @@ size_t model_random_length(struct test_random *random, enum model_type type);
 /* Bytes of an object, header included. */
 size_t model_size(enum model_type type, size_t length);
 
+/* The same with a stored identity hash. */
+size_t model_stored_size(enum model_type type, size_t length);
+
 /* All slots of an object. `payload` is where it can be read. Returns their number. */
 size_t model_slots(enum model_type type, size_t length, const void *payload,
                    struct model_slot slots[MODEL_SLOTS_MAX]);

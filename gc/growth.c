@@ -1,0 +1,71 @@
+#include "gc/growth.h"
+
+#include "heap/identity_hash.h"
+#include "heap/live_bits.h"
+
+#include <string.h>
+
+int growth_create(struct growth *growth, struct memory *memory)
+{
+    *growth = (struct growth){.memory = memory};
+    size_t regions = memory->views.size >> REGION_SHIFT;
+    size_t sizes[] = {(memory->views.size >> CHUNK_SHIFT) * sizeof *growth->bits,
+                      regions * sizeof *growth->bytes, regions * sizeof *growth->recorded};
+    for (int i = 0; i < 3; i++) {
+        int status = memory->os->map_table(memory->os, sizes[i], &growth->tables[i].start);
+        if (status != 0) {
+            growth_destroy(growth);
+            return status;
+        }
+        growth->tables[i].size = sizes[i];
+    }
+    growth->bits = growth->tables[0].start;
+    growth->bytes = growth->tables[1].start;
+    growth->recorded = growth->tables[2].start;
+    return 0;
+}
+
+void growth_destroy(struct growth *growth)
+{
+    for (int i = 0; i < 3; i++) {
+        if (growth->tables[i].size != 0)
+            growth->memory->os->unmap(growth->memory->os, growth->tables[i].start, growth->tables[i].size);
+        growth->tables[i].size = 0;
+    }
+}
+
+static void record_region(struct growth *growth, region_number region)
+{
+    const struct memory *memory = growth->memory;
+    granule_number end = granule_of(region_start(region)) + REGION_GRANULES;
+    granule_number granule = bits_next(memory->live_bits, granule_of(region_start(region)), end);
+    uint32_t bytes = 0;
+    for (; granule < end; granule = bits_next(memory->live_bits, granule + 1, end)) {
+        uint64_t header = memory_header(memory, granule_start(granule));
+        if ((header & HEADER_ASKED) == 0 || !identity_hash_grows(memory_type(memory, header), header))
+            continue;
+        bits_set(growth->bits, granule);
+        bytes += (uint32_t)GRANULE_SIZE;
+    }
+    growth->bytes[region] = bytes;
+    if (bytes != 0)
+        growth->recorded[growth->recorded_count++] = region;
+}
+
+void growth_record(struct growth *growth, const region_number *regions, region_number count)
+{
+    for (region_number i = 0; i < count; i++) {
+        if (atomic_u8_load(&growth->memory->regions.regions[regions[i]].asked) != 0)
+            record_region(growth, regions[i]);
+    }
+}
+
+void growth_clear(struct growth *growth)
+{
+    for (region_number i = 0; i < growth->recorded_count; i++) {
+        region_number region = growth->recorded[i];
+        memset(growth->bits + (size_t)region * REGION_CHUNKS, 0, REGION_CHUNKS * sizeof *growth->bits);
+        growth->bytes[region] = 0;
+    }
+    growth->recorded_count = 0;
+}
