@@ -304,24 +304,7 @@ static void check_rest(struct scene *scene)
 /* The model follows the heap. */
 static void advance(struct scene *scene)
 {
-    struct model *model = &scene->model;
-    size_t kept = 0;
-    memset(model->at, 0, model->memory.views.size / GRANULE_SIZE * sizeof *model->at);
-    for (size_t i = 0; i < model->count; i++) {
-        struct model_object object = model->objects[i];
-        if (!object.live)
-            continue;
-        object.offset = object.moved_to;
-        object.size = object.moved_size;
-        if (object.hash == MODEL_LATE)
-            object.hash = MODEL_ASKED;
-        else if (object.hash == MODEL_ASKED && object.moves)
-            object.hash = MODEL_STORED;
-        object.moves = false;
-        model->objects[kept++] = object;
-        model->at[object.offset / GRANULE_SIZE] = (uint32_t)kept;
-    }
-    model->count = kept;
+    model_advance(&scene->model);
     scene->young_count = 0;
     pthread_mutex_lock(&scene->os.lock);
     scene->flipping = false;

@@ -3,6 +3,7 @@
  * single object goes.
  */
 #include "gc/plan.h"
+#include "heap/live_bits.h"
 #include "tests/support/model_heap.h"
 #include "tests/support/os_simulated.h"
 
@@ -253,6 +254,53 @@ static void test_moves_across_the_largest_heap(void **state)
     os_linux()->unmap(os_linux(), table, table_size);
 }
 
+/* Every object doubles: no other heap needs so much more room than it has live. */
+static void test_all_objects_double(void **state)
+{
+    (void)state;
+    enum { TINY = 70, HEAP = 3 * TINY + 6, STEP = 5 };
+    struct os_simulated os;
+    os_simulated_init(&os, 4096);
+    struct memory memory;
+    const char *failed;
+    shale_encoding encoding = SHALE_ENCODING_PLAIN;
+    assert_int_equal(memory_create(&memory, &os.os, HEAP * REGION_SIZE, &encoding, &failed), 0);
+    struct type *types[MODEL_TYPES];
+    model_types_register(&memory.types, types);
+    uint64_t header = types[MODEL_BYTES]->api.header | UINT64_C(8) << 32 | HEADER_ASKED | HEADER_SETTLED;
+    for (unsigned i = 0; i < TINY; i++) {
+        region_number number = region_take(&memory.regions, REGION_USED, 0);
+        struct region *region = &memory.regions.regions[number];
+        atomic_u8_store(&region->asked, 1);
+        region->largest = GRANULE_SIZE;
+        region->live_bytes = REGION_CAPACITY;
+        for (size_t at = REGION_FIRST_OBJECT; at < REGION_SIZE; at += GRANULE_SIZE) {
+            *(uint64_t *)(views_alias(&memory.views, region_start(number) + at) - HEADER_SIZE) = header;
+            bits_set(memory.live_bits, granule_of(region_start(number) + at));
+        }
+    }
+    struct plan plan;
+    assert_int_equal(plan_create(&plan, &memory), 0);
+    /* With room for all of it, and with less and less. */
+    for (unsigned free_count = region_free_count(&memory.regions); free_count >= TINY; free_count -= STEP) {
+        plan_make(&plan, PLAN_EVERYTHING, 100);
+        assert_null(plan_check(&plan));
+        assert_true(plan.destination_count >= 2 * plan.evacuated_count);
+        assert_int_equal(plan.bytes, 2 * REGION_CAPACITY * plan.evacuated_count);
+        assert_true(plan.evacuated_count > TINY / 3 - 2);
+        for (region_number i = 0; i < plan.evacuated_count; i++)
+            region_set_state(&memory.regions, plan.evacuated[i], REGION_USED);
+        for (region_number i = 0; i < plan.destination_count; i++)
+            region_free(&memory.regions, plan.destinations[i]);
+        plan_clear(&plan);
+        for (unsigned i = 0; i < STEP; i++)
+            assert_int_not_equal(region_take(&memory.regions, REGION_ALLOCATING, 0), REGION_NONE);
+    }
+    plan_destroy(&plan);
+    memory_destroy(&memory);
+    os_simulated_destroy(&os);
+}
+
 int main(void)
 {
     test_seed();
@@ -262,6 +310,7 @@ int main(void)
         cmocka_unit_test(test_everything),
         cmocka_unit_test(test_check_notices_a_wrong_plan),
         cmocka_unit_test(test_moves_across_the_largest_heap),
+        cmocka_unit_test(test_all_objects_double),
     };
     return cmocka_run_group_tests_name("property.plan", tests, NULL, NULL);
 }

@@ -100,6 +100,9 @@ char *model_payload(const struct model *model, size_t offset);
  * alone. */
 void model_place(struct model *model, const struct plan *plan);
 
+/* After compaction: the model follows the heap, and forgets what is not live. */
+void model_advance(struct model *model);
+
 /* What the whole heap must hold after compaction: evacuated regions and everything that is not a live object
  * as before. */
 void model_expect(const struct model *model, char *image);

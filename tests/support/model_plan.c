@@ -126,3 +126,24 @@ size_t model_first_difference(const struct model *model, const char *image)
         at++;
     return at;
 }
+
+void model_advance(struct model *model)
+{
+    size_t kept = 0;
+    memset(model->at, 0, model->memory.views.size / GRANULE_SIZE * sizeof *model->at);
+    for (size_t i = 0; i < model->count; i++) {
+        struct model_object object = model->objects[i];
+        if (!object.live)
+            continue;
+        object.offset = object.moved_to;
+        object.size = object.moved_size;
+        if (object.hash == MODEL_LATE)
+            object.hash = MODEL_ASKED;
+        else if (object.hash == MODEL_ASKED && object.moves)
+            object.hash = MODEL_STORED;
+        object.moves = false;
+        model->objects[kept++] = object;
+        model->at[object.offset / GRANULE_SIZE] = (uint32_t)kept;
+    }
+    model->count = kept;
+}
