@@ -26,13 +26,14 @@ enum feature {
     USE_PRESSURE = 256,     /* live data up to where allocations stall and fail */
     USE_FRAMES = 512,
     USE_MUTATOR_VISITOR = 1024,
-    USE_POLL = 2048,       /* shale_poll between steps */
-    USE_OTHER_HEAPS = 4096 /* a thread that makes, uses and destroys other heaps all the time */
+    USE_POLL = 2048,        /* shale_poll between steps */
+    USE_OTHER_HEAPS = 4096, /* a thread that makes, uses and destroys other heaps all the time */
+    USE_HASHES = 8192       /* identity hashes */
 };
 
 static const char *const feature_names[] = {"shared",      "detach",     "native",       "collect",  "start",
                                             "move-slots",  "statistics", "verify-often", "pressure", "frames",
-                                            "own-visitor", "poll",       "other-heaps"};
+                                            "own-visitor", "poll",       "other-heaps",  "hashes"};
 
 struct run {
     uint64_t seed;
@@ -127,6 +128,7 @@ static void *work(void *argument)
     size_t share = run->options.heap_size / 3 / (run->threads + 1);
     shadow_graph_init(&graph, run->heap, &run->types, run->seed * 64 + worker->index + 1, share);
     graph.move_slots = uses(run, USE_MOVE_SLOTS);
+    graph.hashes = uses(run, USE_HASHES);
     graph.null_is_error = !uses(run, USE_PRESSURE);
     if (uses(run, USE_PRESSURE))
         graph.budget = run->options.heap_size / run->threads;
@@ -216,6 +218,7 @@ static void *make_other_heaps(void *argument)
         shadow_types_register(&types, heap, SHADOW_PLAIN);
         struct shadow_graph graph;
         shadow_graph_init(&graph, heap, &types, stress_random_next(&random), (size_t)512 << 10);
+        graph.hashes = true;
         shale_mutator *mutator = stress_attach(heap);
         shadow_graph_enter(&graph, mutator, SHADOW_IN_FRAMES);
         for (unsigned steps = stress_random_below(&random, 500); steps != 0; steps--)
@@ -237,7 +240,7 @@ static void draw_run(struct run *run)
     struct stress_random random = stress_random_make(run->seed);
     static const unsigned threads[] = {1, 2, 4, 8};
     static const unsigned stress[] = {0, 1, 3, 17};
-    run->features = (unsigned)stress_random_next(&random) & 0x1fff;
+    run->features = (unsigned)stress_random_next(&random) & 0x3fff;
     if (!stress_random_chance(&random, 4))
         run->features &= ~(unsigned)USE_PRESSURE;
     run->threads = threads[stress_random_below(&random, 4)];
@@ -329,6 +332,7 @@ static void one_run(uint64_t seed, unsigned milliseconds)
     size_t share = run.options.heap_size / 3 / (run.threads + 1);
     shadow_graph_init(&run.shared, run.heap, &run.types, seed * 64, share);
     run.shared.move_slots = uses(&run, USE_MOVE_SLOTS);
+    run.shared.hashes = uses(&run, USE_HASHES);
     run.shared.null_is_error = !uses(&run, USE_PRESSURE);
     run.deadline = stress_milliseconds() + milliseconds;
 

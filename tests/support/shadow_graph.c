@@ -321,6 +321,13 @@ static void keep_to_budget(struct shadow_graph *graph)
     }
 }
 
+static void ask_for_hash(struct shadow_graph *graph, struct place at)
+{
+    graph->bytes -= shadow_node_size(at.node);
+    shadow_check_hash(graph, at.node, at.object);
+    graph->bytes += shadow_node_size(at.node);
+}
+
 void shadow_graph_step(struct shadow_graph *graph)
 {
     graph->operations++;
@@ -340,6 +347,8 @@ void shadow_graph_step(struct shadow_graph *graph)
     if (draw < 55) {
         at.node->version++;
         write_data(at.node, at.object);
+    } else if (draw < 58 && graph->hashes) {
+        ask_for_hash(graph, at);
     } else if (draw < 60) {
         shadow_check_contents(graph, at.node, at.object);
     } else if (draw < 65 && graph->move_slots) {

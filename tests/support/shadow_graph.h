@@ -24,6 +24,7 @@ struct shadow_graph {
     struct stress_random random;
     size_t budget;      /* bytes that are to be live at most */
     bool move_slots;    /* use shale_move_slots too */
+    bool hashes;        /* ask for identity hashes too */
     bool null_is_error; /* an allocation that fails ends the program */
 
     /* Roots in the heap, and the nodes they lead to. */
@@ -60,7 +61,8 @@ void shadow_graph_end(struct shadow_graph *graph);
 void shadow_graph_enter(struct shadow_graph *graph, shale_mutator *mutator, enum shadow_show show);
 void shadow_graph_leave(struct shadow_graph *graph);
 
-/* One random operation: allocate and link, link, unlink, drop a root, rewrite data, move slots. May collect. */
+/* One random operation: allocate and link, link, unlink, drop a root, rewrite data, move slots, ask for an
+ * identity hash. May collect. */
 void shadow_graph_step(struct shadow_graph *graph);
 
 /* Compares all that can be reached: contents, structure and identity. Does not collect. Nodes that can no

@@ -18,15 +18,17 @@ struct shadow_node {
     uint32_t stride;
     uint32_t version;
     uint64_t serial;
+    uint64_t hash;     /* identity hash, 0: not asked for yet */
     uintptr_t address; /* where a verification has seen it, 0: not yet */
     bool reached;
     struct shadow_slot slots[]; /* one per payload word, of kinds that have slots */
 };
 
-/* Bytes in the heap. */
+/* Bytes in the heap, at most. */
 static inline size_t shadow_node_size(const struct shadow_node *node)
 {
-    return (shadow_payload(node->kind, node->length) + 8u + 15u) & ~(size_t)15;
+    size_t hash = node->hash != 0 ? 8 : 0;
+    return (shadow_payload(node->kind, node->length) + 8u + hash + 15u) & ~(size_t)15;
 }
 
 /* Checks type, length and the data in front: enough to know it is the right object. */
@@ -35,6 +37,8 @@ void shadow_check_identity(const struct shadow_graph *graph, const struct shadow
 /* Checks every word; references only for their kind. */
 void shadow_check_contents(const struct shadow_graph *graph, const struct shadow_node *node,
                            const void *object);
+/* Asks for the identity hash, and checks it against what was answered before. */
+void shadow_check_hash(const struct shadow_graph *graph, struct shadow_node *node, const void *object);
 /* What the word in a slot leads to, checked against the copy: NULL for what is no reference. */
 void *shadow_follow(const struct shadow_graph *graph, const struct shadow_node *node, uint32_t word,
                     uint64_t found);

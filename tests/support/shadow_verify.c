@@ -57,6 +57,16 @@ void shadow_check_identity(const struct shadow_graph *graph, const struct shadow
                  serial, object, shale_length_of(object), node->length);
 }
 
+void shadow_check_hash(const struct shadow_graph *graph, struct shadow_node *node, const void *object)
+{
+    uint64_t hash = shale_identity_hash(graph->mutator, object);
+    STRESS_CHECK(hash != 0 && (node->hash == 0 || node->hash == hash),
+                 "object %llu at %p has the identity hash %#llx instead of %#llx",
+                 (unsigned long long)node->serial, object, (unsigned long long)hash,
+                 (unsigned long long)node->hash);
+    node->hash = hash;
+}
+
 void *shadow_follow(const struct shadow_graph *graph, const struct shadow_node *node, uint32_t word,
                     uint64_t found)
 {
@@ -139,6 +149,8 @@ void shadow_graph_verify(struct shadow_graph *graph)
         struct shadow_node *node = pending.entries[--pending.count].node;
         const uint64_t *words = pending.entries[pending.count].object;
         shadow_check_contents(graph, node, words);
+        if (node->hash != 0)
+            shadow_check_hash(graph, node, words);
         count++;
         if (!shadow_has_slots(node->kind))
             continue;
