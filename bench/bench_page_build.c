@@ -1,6 +1,7 @@
 /*
  * Building pages, by object size and number of references: pages that objects move to (copied and
- * rewritten) and pages that stay (rewritten in place). The limits are memcpy from page to page, and memcpy
+ * rewritten) and pages that stay (rewritten in place), also in heaps in which a tenth of the objects grow because
+ * their identity hash was asked for. The limits are memcpy from page to page, and memcpy
  * plus one random read of a table as large as the plan's for each of 256 references, which is what a page
  * of 32-byte objects with two references needs if they lead anywhere in a heap of 320 MiB.
  */
@@ -11,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void build(gbench_state *state, bool moved)
+static void build(gbench_state *state, bool moved, uint32_t hashed_percent)
 {
     struct graph graph;
     struct graph_shape shape = {.object_size = (uint32_t)gbench_arg(state, 0),
@@ -19,6 +20,7 @@ static void build(gbench_state *state, bool moved)
                                 .sparse_regions = 256,
                                 .dense_regions = 128,
                                 .live_percent = (uint32_t)gbench_arg(state, 2),
+                                .hashed_percent = hashed_percent,
                                 .compaction = SHALE_COMPACTION_IN_PAUSE};
     graph_create(&graph, &shape);
     const page_number *pages = moved ? graph.moved_pages : graph.staying_pages;
@@ -42,13 +44,26 @@ static void build(gbench_state *state, bool moved)
 static void build_moved(gbench_state *state, void *context)
 {
     (void)context;
-    build(state, true);
+    build(state, true, 0);
 }
 
 static void build_staying(gbench_state *state, void *context)
 {
     (void)context;
-    build(state, false);
+    build(state, false, 0);
+}
+
+/* Objects that grow, and chunks whose forwarding has to heed that. */
+static void build_moved_hashed(gbench_state *state, void *context)
+{
+    (void)context;
+    build(state, true, 10);
+}
+
+static void build_staying_hashed(gbench_state *state, void *context)
+{
+    (void)context;
+    build(state, false, 10);
 }
 
 static void copy(gbench_state *state, void *context)
@@ -103,6 +118,8 @@ int main(int argc, char **argv)
 {
     add("page_build/moved", build_moved);
     add("page_build/staying", build_staying);
+    add("page_build/moved_a_tenth_hashed", build_moved_hashed);
+    add("page_build/staying_a_tenth_hashed", build_staying_hashed);
     gbench_set_min_time(gbench_register("page_build/memcpy_limit", copy, NULL), 0.5);
     gbench_set_min_time(gbench_register("page_build/memcpy_and_look_up_limit", copy_and_look_up, NULL), 0.5);
     return gbench_main(argc, argv);

@@ -13,11 +13,8 @@ static bool moves_without_growing(const struct plan *plan, size_t offset)
         enum region_state state = region_get_state(&memory->regions, region_of(offset));
         if (stage == PLAN_NONE || (state != REGION_USED && state != REGION_EVACUATED))
             return false;
-        if (stage == PLAN_MADE) {
-            uint64_t header = memory_header(memory, offset);
-            return state == REGION_EVACUATED && !growth_test(&plan->growth, granule_of(offset)) &&
-                   identity_hash_grows(memory_type(memory, header), header);
-        }
+        if (stage == PLAN_MADE)
+            return state == REGION_EVACUATED && !growth_test(&plan->growth, granule_of(offset));
         sched_yield(); /* the plan may need this core */
     }
 }

@@ -38,7 +38,7 @@
  * between safepoints. Waits while a plan is made. */
 uint64_t identity_hash_ask(const struct plan *plan, const void *object, size_t offset);
 
-/* The same of an object whose header has ASKED and no other bit, after a full fence. `settled`: it is that of the
+/* The same of an object whose header has ASKED and no other bit, so that it has to grow, after a full fence. `settled`: it is that of the
  * place where the object is, and is stored if the object moves. Also the collector while the world is stopped. */
 uint64_t identity_hash_resolve(const struct plan *plan, size_t offset, bool *settled);
 

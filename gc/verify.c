@@ -160,6 +160,8 @@ static uint64_t identity_hash(const struct traversal *traversal, uint64_t header
 {
     if ((header & HEADER_STORED) != 0)
         return stored_hash(traversal, offset, size);
+    if ((header & HEADER_SETTLED) != 0)
+        return identity_hash_at(traversal->verify->memory, offset);
     bool settled;
     return (header & HEADER_ASKED) != 0 ? identity_hash_resolve(traversal->plan, offset, &settled) : 0;
 }

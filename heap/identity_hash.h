@@ -7,12 +7,12 @@
  * them over. Three bits of the header say where the hash is:
  *
  *   none               nobody has asked
- *   ASKED              identity_hash_at its place; but while a plan is made, see hash_window.h
+ *   ASKED              identity_hash_at its place; but while a plan is made, see hash_window.h. It has to grow
  *   ASKED, SETTLED     identity_hash_at its place, for certain
  *   STORED             in the last 8 bytes
  *
- *   none  -- a mutator -->                   ASKED and SETTLED, if the object needs not grow
- *   none  -- a mutator -->                   ASKED
+ *   none  -- a mutator -->                   ASKED and SETTLED at once, if the object need not grow
+ *   none  -- a mutator -->                   ASKED, if it must
  *   ASKED -- a mutator -->                   SETTLED as well
  *   ASKED -- page building, in the copy -->  STORED, and neither of the others
  *   ASKED -- page building, in the copy -->  ASKED, of which the plan knew nothing: hash_window.h

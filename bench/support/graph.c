@@ -104,6 +104,10 @@ static void fill_region(struct graph *graph, const struct graph_shape *shape, ui
         uint64_t *object = (uint64_t *)views_alias(&memory->views, at);
         memset(object, 0x55, shape->object_size - HEADER_SIZE);
         object[-1] = header;
+        if (shape->hashed_percent != 0 && random_below(&graph->random, 100) < shape->hashed_percent) {
+            object[-1] |= HEADER_ASKED | HEADER_SETTLED;
+            atomic_u8_store(&region->asked, 1);
+        }
         if (random_below(&graph->random, 100) >= live_percent)
             continue;
         bits_set(memory->live_bits, granule_of(at));

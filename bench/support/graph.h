@@ -26,7 +26,8 @@ struct graph_shape {
     uint32_t near;        /* of them */
     uint32_t sparse_regions;
     uint32_t dense_regions;
-    uint32_t live_percent; /* of the objects in sparse regions */
+    uint32_t live_percent;   /* of the objects in sparse regions */
+    uint32_t hashed_percent; /* of all objects: their identity hash was asked for, and is not stored */
     enum shale_compaction compaction;
 };
 

@@ -109,7 +109,10 @@ static void renew_shared(struct worker *worker)
         void **table = shale_handle_get(run->table);
         shale_store(worker->mutator, table, &table[i], object);
     }
-    run->over = stress_milliseconds() >= run->deadline;
+    /* On a slow machine, or a busy one, until something has moved. */
+    shale_statistics statistics;
+    shale_heap_statistics(run->heap, &statistics);
+    run->over = stress_milliseconds() >= run->deadline && statistics.flips > 3;
 }
 
 static void *work(void *argument)
@@ -181,7 +184,6 @@ static void one_run(enum stress_mode mode, int verify)
     printf("  faults %s, verify %d: %llu hashes, %llu of them late, %llu flips\n", stress_mode_names[mode],
            verify, (unsigned long long)run.asked, (unsigned long long)run.late,
            (unsigned long long)statistics.flips);
-    STRESS_CHECK(statistics.flips > 0, "nothing moved");
     pthread_barrier_destroy(&run.barrier);
     stress_heap_end(run.heap);
 }
