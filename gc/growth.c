@@ -60,12 +60,28 @@ void growth_record(struct growth *growth, const region_number *regions, region_n
     }
 }
 
-void growth_clear(struct growth *growth)
+static void forget(struct growth *growth, region_number region)
 {
+    memset(growth->bits + (size_t)region * REGION_CHUNKS, 0, REGION_CHUNKS * sizeof *growth->bits);
+    growth->bytes[region] = 0;
+}
+
+void growth_keep_evacuated(struct growth *growth)
+{
+    region_number kept = 0;
     for (region_number i = 0; i < growth->recorded_count; i++) {
         region_number region = growth->recorded[i];
-        memset(growth->bits + (size_t)region * REGION_CHUNKS, 0, REGION_CHUNKS * sizeof *growth->bits);
-        growth->bytes[region] = 0;
+        if (region_get_state(&growth->memory->regions, region) == REGION_EVACUATED)
+            growth->recorded[kept++] = region;
+        else
+            forget(growth, region);
     }
+    growth->recorded_count = kept;
+}
+
+void growth_clear(struct growth *growth)
+{
+    for (region_number i = 0; i < growth->recorded_count; i++)
+        forget(growth, growth->recorded[i]);
     growth->recorded_count = 0;
 }

@@ -27,6 +27,9 @@ void growth_destroy(struct growth *growth);
 /* Records the live objects of these regions that have to grow if they move. */
 void growth_record(struct growth *growth, const region_number *regions, region_number count);
 
+/* Forgets regions that will not be evacuated after all, so that none of their bits are set. */
+void growth_keep_evacuated(struct growth *growth);
+
 /* Forgets all. */
 void growth_clear(struct growth *growth);
 

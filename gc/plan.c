@@ -212,14 +212,13 @@ static void close_destination(struct placement *placement)
 static void place_group(struct placement *placement, chunk_number chunk, size_t bytes, unsigned spill)
 {
     struct plan *plan = placement->plan;
-    uint64_t growers = growth_of_chunk(&plan->growth, chunk);
-    bytes += (size_t)__builtin_popcountll(growers) << GRANULE_SHIFT;
+    bytes += (size_t)__builtin_popcountll(growth_of_chunk(&plan->growth, chunk)) << GRANULE_SHIFT;
     if (placement->next + bytes > placement->end) {
         close_destination(placement);
         open_destination(placement, placement->destination + 1);
     }
-    plan->forwarding.chunks[chunk].shift = placement->next - granule_start(spill) -
-                                           ((size_t)chunk << CHUNK_SHIFT) + (growers != 0 ? CHUNK_GROWS : 0);
+    plan->forwarding.chunks[chunk].shift =
+        placement->next - granule_start(spill) - ((size_t)chunk << CHUNK_SHIFT);
     size_t last_byte = placement->next - HEADER_SIZE + bytes - 1;
     size_t last_page = memory_page(plan->memory, last_byte);
     while (placement->pages_sourced <= last_page)
@@ -279,7 +278,6 @@ static void place_region(struct placement *placement, region_number region)
 
 static void place(struct plan *plan)
 {
-    plan->forwarding.growers = plan->growth.recorded_count != 0 ? plan->growth.bits : NULL;
     for (region_number i = 0; i < plan->destination_count; i++)
         plan->roles[plan->destinations[i]] = ROLE_DESTINATION;
     struct placement placement = {.plan = plan};
@@ -303,6 +301,8 @@ void plan_make(struct plan *plan, enum plan_scope scope, unsigned evacuate_perce
     atomic_u32_store(&plan->stage, PLAN_MAKING);
     atomic_fence_full();
     choose(plan, scope, evacuate_percent);
+    growth_keep_evacuated(&plan->growth);
+    plan->forwarding.growers = plan->growth.recorded_count != 0 ? plan->growth.bits : NULL;
     if (plan->evacuated_count != 0)
         place(plan);
     atomic_u32_store_release(&plan->stage, PLAN_MADE);

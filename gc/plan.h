@@ -21,8 +21,8 @@
  * of this chunk's objects, so the destination is stored less their number. A group lies in one destination
  * region; between groups a destination region may end.
  *
- * An object that grows (growth.h) counts as a granule more for those behind it in its chunk. Chunks in which one
- * does say so in a bit of their shift, and only then `growers` is looked at.
+ * An object that grows (growth.h) counts as a granule more for those behind it in its chunk. Only in cycles in which
+ * any does is there a second bitmap to look at.
  *
  * Every reference on every page is forwarded, and most need not change, so the form of the table matters more
  * than anything else for how fast pages are built: one entry, in one cache line, and no branch. What is stored
@@ -44,11 +44,8 @@ enum plan_role {
 
 struct chunk_move {
     uint64_t gaps;  /* a bit for each granule that holds nothing live */
-    uint64_t shift; /* bytes, modulo 2^64; a multiple of 16, plus CHUNK_GROWS */
+    uint64_t shift; /* bytes, modulo 2^64 */
 };
-
-/* An object that starts in the chunk grows. */
-#define CHUNK_GROWS UINT64_C(1)
 
 /* How far this cycle's plan is. PLAN_MADE is stored with release, PLAN_MAKING before a full fence. */
 enum plan_stage { PLAN_NONE = 0, PLAN_MAKING, PLAN_MADE };
@@ -115,11 +112,10 @@ static inline __attribute__((always_inline)) uint64_t forward(const struct forwa
     const struct chunk_move *chunk = &forwarding->chunks[inside ? offset >> CHUNK_SHIFT : 0];
     uint64_t below = (UINT64_C(1) << (offset >> GRANULE_SHIFT & 63)) - 1;
     uint64_t preceding = (uint64_t)__builtin_popcountll(~chunk->gaps & below);
+    if (forwarding->growers != NULL)
+        preceding +=
+            (uint64_t)__builtin_popcountll(forwarding->growers[inside ? offset >> CHUNK_SHIFT : 0] & below);
     uint64_t forwarded = (address & ~(CHUNK_SIZE - 1)) + chunk->shift + (preceding << GRANULE_SHIFT);
-    if (forwarding->growers != NULL && inside && __builtin_expect((forwarded & CHUNK_GROWS) != 0, 0)) {
-        uint64_t growing = (uint64_t)__builtin_popcountll(forwarding->growers[offset >> CHUNK_SHIFT] & below);
-        forwarded += (growing << GRANULE_SHIFT) - CHUNK_GROWS;
-    }
     return inside ? forwarded : address;
 }
 

@@ -34,9 +34,6 @@ static const char *check_object(const struct plan *plan, struct progress *progre
         if ((plan->forwarding.chunks[part >> 6].gaps >> (part & 63) & 1) != 0)
             return "a granule of an object that moves is taken for a gap";
     }
-    const struct chunk_move *chunk = &plan->forwarding.chunks[granule >> 6];
-    if (((chunk->shift & CHUNK_GROWS) != 0) != (growth_of_chunk(&plan->growth, granule >> 6) != 0))
-        return "a chunk does not say whether objects of it grow";
     size = size_there(plan, granule);
     if (size == 0)
         return "what is recorded of an object's growth is not what its header says";
@@ -80,8 +77,24 @@ static const char *check_page_sources(const struct plan *plan)
     return NULL;
 }
 
+/* Forwarding looks at the bits wherever references lead. */
+static const char *check_growers(const struct plan *plan)
+{
+    const struct growth *growth = &plan->growth;
+    for (region_number i = 0; i < growth->recorded_count; i++) {
+        if (plan->roles[growth->recorded[i]] != ROLE_EVACUATED)
+            return "objects grow that do not move";
+    }
+    if (plan->forwarding.growers != (growth->recorded_count != 0 ? growth->bits : NULL))
+        return "forwarding does not know that objects grow";
+    return NULL;
+}
+
 const char *plan_check(const struct plan *plan)
 {
+    const char *wrong_growers = check_growers(plan);
+    if (wrong_growers != NULL)
+        return wrong_growers;
     struct progress progress = {.destination = REGION_NONE};
     for (region_number i = 0; i < plan->evacuated_count; i++) {
         granule_number granule = granule_of(region_start(plan->evacuated[i]));

@@ -213,9 +213,10 @@ static void test_asking_while_planning(void **state)
 {
     (void)state;
     unsigned late = 0;
-    for (unsigned round = 0; round < test_rounds(200, 10); round++)
+    unsigned rounds = test_rounds(200, 10);
+    /* On a busy machine until one was asked for too late to grow. */
+    for (unsigned round = 0; round < rounds || (late == 0 && round < 100 * rounds); round++)
         late += one_plan(round);
-    print_message("%u asked for too late to grow\n", late);
     assert_true(late > 0);
 }
 
