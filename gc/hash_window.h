@@ -26,6 +26,8 @@
  * to be, only before the stop in which marking begins and after the flip, and this thread has been stopped
  * between those and now.
  *
+ * tests/model/identity_hash.pml runs through all of this.
+ *
  * No flip can come in between: the mutator is not at a safepoint. After the flip no mutator holds an address in
  * an EVACUATED region [view], so those are only met before it, when the plan and its tables are complete.
  */
