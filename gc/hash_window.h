@@ -22,9 +22,9 @@
  * If 4 reads PLAN_MAKING, the mutator does not know what C and D saw; it waits for PLAN_MADE, stored with
  * release when all is placed, and goes by what was recorded. That it waits for is milliseconds, and for no
  * mutator; it is not asked of those that have been told the hash before (SETTLED), nor where no region can be
- * evacuated that holds the object. This holds for regions that are not USED: a region becomes USED, or ceases
- * to be, only before the stop in which marking begins and after the flip, and this thread has been stopped
- * between those and now.
+ * evacuated that holds the object. This holds for regions that are not USED: a region becomes USED when a cycle begins,
+ * or when a mutator that was not scanned yet leaves it, and this thread has served a handshake between those and the
+ * plan; or when no plan is made any more.
  *
  * tests/model/identity_hash.pml runs through all of this.
  *
