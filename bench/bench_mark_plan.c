@@ -78,7 +78,7 @@ static void plan(gbench_state *state, void *context)
     while (gbench_keep_running(state)) {
         graph_forget_plan(&graph);
         uint64_t before = thread_nanoseconds();
-        plan_make(made, PLAN_WORTHWHILE, 75);
+        plan_make(made, PLAN_SPARSE, 75, 0);
         add_iteration(state, before);
         objects += made->objects;
     }

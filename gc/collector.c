@@ -178,14 +178,6 @@ static void destroy_tables(struct collector *collector)
     mark_destroy(&collector->mark);
 }
 
-/* Mutators leave this many free regions to evacuation: a thirty-second, so that a full heap can still be
- * compacted bit by bit. With fewer than three, moving anything gains nothing once regions are half full. */
-static uint32_t reserve_of(region_number regions)
-{
-    enum { LEAST = 3 };
-    return regions / 32 > LEAST ? regions / 32 : LEAST;
-}
-
 int collector_create(struct collector *collector, struct memory *memory, const struct world *world,
                      const struct collector_options *options, const char **failed)
 {
@@ -202,7 +194,7 @@ int collector_create(struct collector *collector, struct memory *memory, const s
         return status;
     }
     compaction_init(&collector->compaction, memory, &collector->plan);
-    collector->reserve = reserve_of(memory->regions.count);
+    collector->reserve = options->reserve;
     cycle_pace(collector);
     pthread_mutex_init(&collector->lock, NULL);
     pthread_cond_init(&collector->changed, NULL);

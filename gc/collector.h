@@ -23,6 +23,7 @@ struct collector_options {
     int faults;                /* descriptor for the mutator view; -1 with SHALE_COMPACTION_IN_PAUSE */
     int verify;                /* see shale_options */
     unsigned evacuate_percent; /* regions at most so full are worth moving */
+    uint32_t reserve;          /* free regions that mutators leave to evacuation */
     unsigned trigger_percent;  /* of what is free after a cycle, used up before the next starts */
     unsigned workers;          /* threads that mark and compact, the collector's own included */
     uint32_t mark_packets;     /* see mark_create */
@@ -58,9 +59,9 @@ struct collector {
     struct collector_statistics statistics;
     uint32_t reserve;   /* free regions that mutators leave to evacuation */
     atomic_u32 trigger; /* free regions at which a mutator asks for a cycle */
-    /* Whether the last cycle left regions to mutators or freed some that others took at once; written before
-     * `completed`. */
-    atomic_u32 gained;
+    /* The last cycle that left regions to mutators, freed some that others took at once, or made progress towards
+     * freeing one; written before `completed`. */
+    atomic_u64 gained;
 
     pthread_mutex_t lock;
     pthread_cond_t changed;

@@ -52,7 +52,7 @@ static void stop_recording(struct collector *collector)
 
 static void plan(struct collector *collector, enum plan_scope scope)
 {
-    plan_make(&collector->plan, scope, collector->options.evacuate_percent);
+    plan_make(&collector->plan, scope, collector->options.evacuate_percent, collector->reserve);
     dead_announce(collector->memory);
     moved_announce(&collector->plan);
     if (collector->options.verify != 0) {
@@ -94,11 +94,9 @@ static void verify_end(struct collector *collector)
 void cycle_pace(struct collector *collector)
 {
     uint64_t free_count = region_free_count(&collector->memory->regions);
-    uint64_t used_up = free_count * collector->options.trigger_percent / 100;
-    uint64_t trigger = free_count - used_up;
-    if (trigger < collector->reserve)
-        trigger = collector->reserve;
-    atomic_u32_store(&collector->trigger, (uint32_t)trigger);
+    uint64_t spare = free_count > collector->reserve ? free_count - collector->reserve : 0;
+    uint64_t used_up = spare * collector->options.trigger_percent / 100;
+    atomic_u32_store(&collector->trigger, (uint32_t)(collector->reserve + spare - used_up));
 }
 
 void cycle_run(struct collector *collector, uint64_t number, enum plan_scope scope)
@@ -108,7 +106,7 @@ void cycle_run(struct collector *collector, uint64_t number, enum plan_scope sco
     uint64_t moved = collector->plan.bytes;
     uint32_t evacuated = collector->plan.evacuated_count;
     uint32_t freed = collector->plan.freed_count;
-    bool gained = freed + evacuated > collector->plan.destination_count;
+    bool gained = collector->plan.progress || freed + evacuated > collector->plan.destination_count;
     if (evacuated == 0) {
         stop_recording(collector);
         plan_clear(&collector->plan);
@@ -120,8 +118,8 @@ void cycle_run(struct collector *collector, uint64_t number, enum plan_scope sco
     }
     if (collector->options.verify != 0)
         verify_end(collector);
-    gained = gained || region_free_count(&collector->memory->regions) > collector->reserve;
-    atomic_u32_store(&collector->gained, gained);
+    if (gained || region_free_count(&collector->memory->regions) > collector->reserve)
+        atomic_u64_store(&collector->gained, number);
     cycle_pace(collector);
     reclaim_memory(collector);
     collector_log(collector, SHALE_LOG_INFO,

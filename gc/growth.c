@@ -52,11 +52,12 @@ static void record_region(struct growth *growth, region_number region)
         growth->recorded[growth->recorded_count++] = region;
 }
 
-void growth_record(struct growth *growth, const region_number *regions, region_number count)
+void growth_record(struct growth *growth)
 {
-    for (region_number i = 0; i < count; i++) {
-        if (atomic_u8_load(&growth->memory->regions.regions[regions[i]].asked) != 0)
-            record_region(growth, regions[i]);
+    const struct region_table *regions = &growth->memory->regions;
+    for (region_number r = 0; r < regions->count; r++) {
+        if (region_get_state(regions, r) == REGION_USED && atomic_u8_load(&regions->regions[r].asked) != 0)
+            record_region(growth, r);
     }
 }
 

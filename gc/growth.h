@@ -24,8 +24,8 @@ struct growth {
 int growth_create(struct growth *growth, struct memory *memory);
 void growth_destroy(struct growth *growth);
 
-/* Records the live objects of these regions that have to grow if they move. */
-void growth_record(struct growth *growth, const region_number *regions, region_number count);
+/* Records the live objects that have to grow if they move. */
+void growth_record(struct growth *growth);
 
 /* Forgets regions that will not be evacuated after all, so that none of their bits are set. */
 void growth_keep_evacuated(struct growth *growth);
@@ -37,12 +37,6 @@ void growth_clear(struct growth *growth);
 static inline uint64_t growth_of_chunk(const struct growth *growth, chunk_number chunk)
 {
     return growth->bytes[chunk / REGION_CHUNKS] != 0 ? growth->bits[chunk] : 0;
-}
-
-/* Upper bound of the bytes by which the objects that start in one chunk grow. */
-static inline size_t growth_of_group_max(const struct growth *growth)
-{
-    return growth->recorded_count != 0 ? CHUNK_SIZE : 0;
 }
 
 static inline bool growth_test(const struct growth *growth, granule_number granule)

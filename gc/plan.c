@@ -51,86 +51,30 @@ void plan_destroy(struct plan *plan)
     growth_destroy(&plan->growth);
 }
 
-/* ---- choosing the evacuation set ------------------------------------------------------------------- */
+/* ---- taking regions out of use --------------------------------------------------------------------- */
 
-/* Candidates are sorted by how full they are, in classes of this many bytes. */
-enum { DENSITY_CLASSES = 64 };
-
-static unsigned density_class(const struct region *region)
-{
-    unsigned class = (unsigned)((uint64_t)region->live_bytes * DENSITY_CLASSES / REGION_SIZE);
-    return class < DENSITY_CLASSES ? class : DENSITY_CLASSES - 1;
-}
-
-/* Frees what is empty, and puts what may move into plan->evacuated, sparsest first. */
-static region_number collect_candidates(struct plan *plan, uint64_t live_limit)
+static void free_empty_regions(struct plan *plan)
 {
     struct region_table *regions = &plan->memory->regions;
-    region_number starts[DENSITY_CLASSES + 1] = {0};
     for (region_number r = 0; r < regions->count; r++) {
-        if (region_get_state(regions, r) != REGION_USED)
+        if (region_get_state(regions, r) != REGION_USED || regions->regions[r].live_bytes != 0)
             continue;
-        if (regions->regions[r].live_bytes == 0) {
-            memory_seal_region(plan->memory, r);
-            region_free(regions, r);
-            plan->freed_count++;
-        } else if (regions->regions[r].live_bytes <= live_limit) {
-            starts[density_class(&regions->regions[r]) + 1]++;
-        }
+        memory_seal_region(plan->memory, r);
+        region_free(regions, r);
+        plan->freed_count++;
     }
-    for (unsigned class = 0; class < DENSITY_CLASSES; class ++)
-        starts[class + 1] += starts[class];
-    region_number count = starts[DENSITY_CLASSES];
-    for (region_number r = 0; r < regions->count; r++) {
-        const struct region *region = &regions->regions[r];
-        if (region_get_state(regions, r) == REGION_USED && region->live_bytes <= live_limit)
-            plan->evacuated[starts[density_class(region)]++] = r;
-    }
-    return count;
 }
 
-/* Upper bound of the destination regions for so many live bytes: each may be left with room for less than
- * the largest group, which is a chunk's worth of object starts of which the last is as large as any, and which
- * may all grow. */
-static region_number destinations_needed(const struct plan *plan, uint64_t bytes)
+/* Takes so many free regions, or as many as there are. */
+static void take_destinations(struct plan *plan, region_number count)
 {
-    uint64_t group = CHUNK_SIZE - GRANULE_SIZE + plan->largest + growth_of_group_max(&plan->growth);
-    uint64_t usable = REGION_CAPACITY - group;
-    return (region_number)((bytes + usable - 1) / usable);
-}
-
-/* Takes the free regions that `bytes` may need, or as many as there are. */
-static void take_destinations(struct plan *plan, uint64_t bytes)
-{
-    region_number needed = destinations_needed(plan, bytes);
-    while (plan->destination_count < needed) {
+    while (plan->destination_count < count) {
         region_number region = region_take(&plan->memory->regions, REGION_DESTINATION, 0);
         if (region == REGION_NONE)
             return;
         memory_unseal_region(plan->memory, region);
         plan->destinations[plan->destination_count++] = region;
     }
-}
-
-/* What the live objects of a region need in their destinations. */
-static uint64_t bytes_to_move(const struct plan *plan, region_number region)
-{
-    return (uint64_t)plan->memory->regions.regions[region].live_bytes + plan->growth.bytes[region];
-}
-
-/* How many of the candidates fit into the destinations that could be had. */
-static region_number fitting(const struct plan *plan, region_number candidates, uint64_t *bytes)
-{
-    region_number count = 0;
-    *bytes = 0;
-    while (count < candidates) {
-        uint64_t more = *bytes + bytes_to_move(plan, plan->evacuated[count]);
-        if (destinations_needed(plan, more) > plan->destination_count)
-            break;
-        *bytes = more;
-        count++;
-    }
-    return count;
 }
 
 static void return_destinations(struct plan *plan, region_number keep)
@@ -150,33 +94,33 @@ static void sort_regions(region_number *regions, region_number count, const uint
     }
 }
 
-static void choose(struct plan *plan, enum plan_scope scope, unsigned evacuate_percent)
+/* Mutators may take free regions between the choice and the taking of its destinations. The second choice is made
+ * with destinations in hand and is final: what mutators can still take is beyond the reserve. */
+static void choose(struct plan *plan, struct evacuation_terms terms)
 {
-    uint64_t live_limit = REGION_SIZE;
-    if (scope == PLAN_WORTHWHILE)
-        live_limit = (uint64_t)REGION_SIZE * evacuate_percent / 100;
-    region_number candidates = collect_candidates(plan, live_limit);
-    growth_record(&plan->growth, plan->evacuated, candidates);
-    uint64_t bytes = 0;
-    plan->largest = 0;
-    for (region_number i = 0; i < candidates; i++) {
-        const struct region *region = &plan->memory->regions.regions[plan->evacuated[i]];
-        bytes += bytes_to_move(plan, plan->evacuated[i]);
-        if (region->largest > plan->largest)
-            plan->largest = region->largest;
+    struct region_table *regions = &plan->memory->regions;
+    struct evacuation evacuation = {.regions = plan->evacuated};
+    free_empty_regions(plan);
+    growth_record(&plan->growth);
+    terms.free_count = region_free_count(regions);
+    terms.room = terms.free_count;
+    terms.growth = plan->growth.bytes;
+    evacuation_choose(&evacuation, regions, &terms);
+    take_destinations(plan, evacuation.destinations);
+    region_number left = plan->destination_count + region_free_count(regions);
+    if (left < terms.free_count) {
+        terms.free_count = left;
+        terms.room = plan->destination_count;
+        evacuation_choose(&evacuation, regions, &terms);
+        return_destinations(plan, evacuation.destinations);
     }
-    take_destinations(plan, bytes);
-    region_number count = fitting(plan, candidates, &bytes);
-    /* Moving must win regions; the sparsest come first, so dropping from the end only improves the rate. */
-    if (scope != PLAN_EVERYTHING && count <= destinations_needed(plan, bytes))
-        count = 0;
-    plan->evacuated_count = count;
-    return_destinations(plan, count == 0 ? 0 : destinations_needed(plan, bytes));
-    for (region_number i = 0; i < count; i++) {
+    plan->progress = evacuation.progress;
+    plan->evacuated_count = evacuation.count;
+    for (region_number i = 0; i < evacuation.count; i++) {
         plan->roles[plan->evacuated[i]] = ROLE_EVACUATED;
-        region_set_state(&plan->memory->regions, plan->evacuated[i], REGION_EVACUATED);
+        region_set_state(regions, plan->evacuated[i], REGION_EVACUATED);
     }
-    sort_regions(plan->evacuated, count, plan->roles, plan->memory->regions.count);
+    sort_regions(plan->evacuated, evacuation.count, plan->roles, regions->count);
 }
 
 /* ---- where everything goes ------------------------------------------------------------------------- */
@@ -295,12 +239,13 @@ static void place(struct plan *plan)
     return_destinations(plan, placement.destination + 1);
 }
 
-void plan_make(struct plan *plan, enum plan_scope scope, unsigned evacuate_percent)
+void plan_make(struct plan *plan, enum plan_scope scope, unsigned sparse_percent, region_number reserve)
 {
     /* From here on mutators leave it to the plan which objects grow: hash_window.h. */
     atomic_u32_store(&plan->stage, PLAN_MAKING);
     atomic_fence_full();
-    choose(plan, scope, evacuate_percent);
+    choose(plan,
+           (struct evacuation_terms){.scope = scope, .sparse_percent = sparse_percent, .reserve = reserve});
     growth_keep_evacuated(&plan->growth);
     plan->forwarding.growers = plan->growth.recorded_count != 0 ? plan->growth.bits : NULL;
     if (plan->evacuated_count != 0)

@@ -1,6 +1,6 @@
 /*
  * The plan of one cycle: where every live granule of the evacuation set goes, and where the contents of
- * every destination page come from.
+ * every destination page come from. What the evacuation set is, evacuation.h says.
  *
  * [pure] Forwarding and page building are pure functions of the plan, the live bits and the old contents;
  * they run the same in the collector, in the fault server, in a signal handler and in a unit test with no
@@ -33,6 +33,7 @@
 #ifndef SHALE_GC_PLAN_H
 #define SHALE_GC_PLAN_H
 
+#include "gc/evacuation.h"
 #include "gc/growth.h"
 
 /* What compaction does with a region's pages. */
@@ -73,27 +74,21 @@ struct plan {
     region_number *destinations;
     region_number destination_count;
     region_number freed_count; /* regions that held nothing live and were freed without moving anything */
-    uint32_t largest;          /* bytes of the largest object that may move */
+    bool progress;             /* see struct evacuation */
     uint64_t objects;          /* that move */
     uint64_t bytes;            /* that move, headers and growth included */
 
     struct memory_table tables[6];
 };
 
-enum plan_scope {
-    PLAN_WORTHWHILE, /* regions sparse enough, while fewer destination regions are needed than freed */
-    PLAN_TIGHT,      /* the heap is nearly full: any region whose move gains space */
-    PLAN_EVERYTHING  /* every region that can move, as far as there is room */
-};
-
 /* Returns 0 or a negative errno value. */
 int plan_create(struct plan *plan, struct memory *memory);
 void plan_destroy(struct plan *plan);
 
-/* Frees regions that hold nothing live, chooses the evacuation set and says where everything goes. Regions
- * at most `evacuate_percent` live are worthwhile. Mutators may run. Afterwards evacuated_count tells whether
+/* Frees regions that hold nothing live, chooses the evacuation set on the terms given (see struct
+ * evacuation_terms) and says where everything goes. Mutators may run. Afterwards evacuated_count tells whether
  * there is anything to move; if not, the plan is empty. */
-void plan_make(struct plan *plan, enum plan_scope scope, unsigned evacuate_percent);
+void plan_make(struct plan *plan, enum plan_scope scope, unsigned sparse_percent, region_number reserve);
 
 /* Forgets everything, after reclaim. */
 void plan_clear(struct plan *plan);

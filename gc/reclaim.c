@@ -91,6 +91,10 @@ void reclaim_memory(struct collector *collector)
     uint32_t free_count = region_free_count(&memory->regions);
     uint32_t trigger = atomic_u32_load(&collector->trigger);
     uint32_t keep = free_count - (trigger < free_count ? trigger : free_count) + 2 * collector->reserve;
+    /* The reserve is on top of the heap's size, and so is its memory: only while a compaction runs. */
+    uint32_t spare = free_count > collector->reserve ? free_count - collector->reserve : 0;
+    if (keep > spare)
+        keep = spare;
     for (;;) {
         region_number region = region_take_resident(&memory->regions, keep);
         if (region == REGION_NONE)

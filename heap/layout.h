@@ -39,10 +39,12 @@
 /* The heap's size is a multiple of this, so that the kernel can move whole page tables. */
 #define HEAP_UNIT ((size_t)2 << 20)
 #define HEAP_SIZE_MIN ((size_t)4 << 20)
-#define HEAP_SIZE_MAX ((size_t)64 << 30)
+/* With the reserve for evacuation it must not exceed what a view may have. */
+#define HEAP_SIZE_MAX ((size_t)62 << 30)
+#define VIEW_SIZE_MAX ((size_t)64 << 30)
 #define VIEW_ALIGNMENT ((size_t)1 << 30)
 
-/* Granule numbers fit 32 bits up to HEAP_SIZE_MAX. */
+/* Granule numbers fit 32 bits up to VIEW_SIZE_MAX. */
 typedef uint32_t granule_number;
 typedef uint32_t chunk_number;
 typedef uint32_t page_number;

@@ -7,8 +7,10 @@
 
 #include <inttypes.h>
 
-/* An allocation that finds no region waits for cycles, in turn more thorough, before it gives up. */
-enum { STALLS_MAX = 4 };
+/* An allocation that finds no region waits for cycles. It gives up when so many in a row gained nothing for
+ * anybody: the one that may be running when it begins to wait, and two that looked for whatever can be packed
+ * [packing]. The second sees regions that others filled during the first, which were too young for it. */
+enum { STALLS_MAX = 3 };
 
 /* Under stress each N-th slow path waits until everything has moved, and then runs on while it is compacted. */
 static void stress(struct mutator *mutator)
@@ -23,19 +25,19 @@ static void stress(struct mutator *mutator)
     mutator_end_wait(mutator);
 }
 
-/* Waits for a cycle. Returns whether it gained anything, for whomever. */
+/* Waits for a cycle. Returns whether it, or one after it, gained anything, for whomever. */
 static bool stall(struct mutator *mutator, unsigned attempt)
 {
     struct collector *collector = &mutator->heap->collector;
     /* First the cycle that is running, which may be about to free something. */
     uint64_t number = attempt == 0 ? collector_running(collector) : 0;
     if (number == 0)
-        number = collector_request(collector, attempt <= 1 ? PLAN_WORTHWHILE : PLAN_TIGHT);
+        number = collector_request(collector, PLAN_TIGHT);
     atomic_u64_fetch_add(&mutator->heap->allocation_stalls, 1);
     mutator_begin_wait(mutator);
     collector_wait_completed(collector, number);
     mutator_end_wait(mutator);
-    return atomic_u32_load(&collector->gained) != 0;
+    return atomic_u64_load(&collector->gained) >= number;
 }
 
 static bool ask_embedder(struct mutator *mutator, size_t bytes)
@@ -59,7 +61,8 @@ static void *obtain(struct mutator *mutator, size_t size, uint64_t header)
                 collector_suggest(&heap->collector);
             return (void *)address;
         }
-        /* When others took what a cycle gained, the heap is not full: try again, as they make progress. */
+        /* When others took what a cycle gained, the heap is not full: try again, as they make progress. Nor is
+         * it when a cycle packed regions and has not freed one yet; it is packed once and for all in the end. */
         if (attempt < STALLS_MAX)
             attempt = stall(mutator, attempt) ? 0 : attempt + 1;
         else if (ask_embedder(mutator, size))
@@ -100,7 +103,7 @@ void *shale_allocate_slow(shale_mutator *api, const shale_type *api_type, size_t
                      "the heap of %zu MiB is full: %" PRIu64
                      " KiB are live and %zu bytes were asked for; drop "
                      "references, or create a larger heap",
-                     mutator->heap->memory.views.size >> 20,
+                     mutator->heap->options.heap_size >> 20,
                      atomic_u64_load(&mutator->heap->collector.statistics.live_bytes) >> 10, size);
     return object;
 }

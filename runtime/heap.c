@@ -209,6 +209,7 @@ static shale_status create_collector(shale_heap *heap, shale_error *error)
     struct collector_options options = {
         .verify = heap->options.verify,
         .evacuate_percent = heap->options.evacuate,
+        .reserve = evacuation_reserve(heap->options.heap_size),
         .trigger_percent = heap->options.trigger,
         .workers = heap->options.workers,
     };
@@ -230,7 +231,9 @@ static shale_status create_collector(shale_heap *heap, shale_error *error)
 static shale_status create_parts(shale_heap *heap, const struct os *os, shale_error *error)
 {
     const char *failed;
-    size_t size = round_up(heap->options.heap_size, HEAP_UNIT);
+    heap->options.heap_size = round_up(heap->options.heap_size, HEAP_UNIT);
+    /* All that was asked for is the program's; what evacuation needs comes on top. */
+    size_t size = heap->options.heap_size + region_start(evacuation_reserve(heap->options.heap_size));
     int result = memory_create(&heap->memory, os, size, &heap->options.encoding, &failed);
     if (result != 0)
         return error_set_system(error, -result, failed,
@@ -268,7 +271,7 @@ static void log_creation(const shale_heap *heap)
 {
     enum shale_compaction compaction = heap->collector.options.compaction;
     bool in_pause = compaction == SHALE_COMPACTION_IN_PAUSE;
-    log_line(&heap->log, SHALE_LOG_INFO, "heap of %zu MiB, %s%s%s", heap->memory.views.size >> 20,
+    log_line(&heap->log, SHALE_LOG_INFO, "heap of %zu MiB, %s%s%s", heap->options.heap_size >> 20,
              shale_compaction_name(compaction), in_pause ? "" : ", by ", in_pause ? "" : heap->fault_source);
 }
 

@@ -82,7 +82,7 @@ static const struct option table[] = {
      100,
      "75",
      {NULL},
-     "regions at most this percentage live are evacuated"},
+     "regions at most this percentage live are sparse, and evacuated when that pays"},
     {"workers",
      UNIT_NUMBER,
      FIELD(workers),

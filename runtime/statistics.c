@@ -22,6 +22,8 @@ shale_status shale_heap_statistics(shale_heap *heap, shale_statistics *statistic
     const struct collector_statistics *counted = &collector->statistics;
     const struct region_table *regions = &heap->memory.regions;
     bool in_pause = collector->options.compaction == SHALE_COMPACTION_IN_PAUSE;
+    /* More than the heap's size while a compaction has taken of the reserve [reserve]. */
+    uint64_t used = (uint64_t)(regions->count - region_free_count(regions)) << REGION_SHIFT;
     uint64_t worker_pages = 0;
     for (unsigned i = 0; i < collector->workers.count; i++)
         worker_pages += atomic_u64_load(&collector->builders[i].pages);
@@ -43,8 +45,8 @@ shale_status shale_heap_statistics(shale_heap *heap, shale_statistics *statistic
         .bytes_allocated = atomic_u64_load(&heap->memory.bytes_allocated),
         .live_bytes = atomic_u64_load(&counted->live_bytes),
         .finalizers_waiting = finalizers_waiting(&heap->finalizers),
-        .heap_size = heap->memory.views.size,
-        .used_bytes = (uint64_t)(regions->count - region_free_count(regions)) << REGION_SHIFT,
+        .heap_size = heap->options.heap_size,
+        .used_bytes = used < heap->options.heap_size ? used : heap->options.heap_size,
     };
     heap->memory.os->file_memory(heap->memory.os, heap->memory.views.file, &statistics->committed_bytes);
     durations_summarize(&counted->flip_pause, &statistics->flip_pause);

@@ -258,7 +258,7 @@ void graph_create(struct graph *graph, const struct graph_shape *shape)
     fill_regions(graph, shape);
     keep_first_contents(graph);
     struct plan *plan = &graph->collector.plan;
-    plan_make(plan, PLAN_WORTHWHILE, EVACUATE_PERCENT);
+    plan_make(plan, PLAN_SPARSE, EVACUATE_PERCENT, 0);
     bench_require(plan->evacuated_count == shape->sparse_regions, "the plan is not the one expected");
     graph->moved_count = list_pages(graph, plan->destinations, plan->destination_count, &graph->moved_pages);
     graph->staying_count = list_pages(graph, graph->dense, graph->dense_count, &graph->staying_pages);

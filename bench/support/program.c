@@ -74,7 +74,7 @@ double program_flip(struct program *program)
     shale_statistics before;
     shale_statistics after;
     shale_heap_statistics(program->heap, &before);
-    bench_require(shale_collect(program->mutator, SHALE_COLLECT_NORMAL) == SHALE_OK, "a cycle failed");
+    bench_require(shale_collect(program->mutator, SHALE_COLLECT_COMPACT) == SHALE_OK, "a cycle failed");
     shale_heap_statistics(program->heap, &after);
     bench_require(after.flips == before.flips + 1, "a cycle did not flip");
     return (double)(after.flip_pause.total - before.flip_pause.total);

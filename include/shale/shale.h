@@ -178,13 +178,17 @@ typedef struct shale_encoding {
  * whose value is not understood, makes shale_heap_create fail with a message that names it. */
 typedef struct shale_options {
     size_t struct_size;
-    size_t heap_size;  /* "heap": bytes, fixed at creation; rounded up to 2 MiB; 4 MiB to 64 GiB */
+    /* "heap": bytes, fixed at creation; rounded up to 2 MiB; 4 MiB to 62 GiB. All of it is for objects: while a
+     * compaction runs in a heap that is nearly full, up to a thirty-second more memory is in use, rounded up to
+     * 2 MiB. While 1.15 times the bytes of live objects, headers included, and 256 KiB for each attached mutator
+     * fit, no allocation fails. */
+    size_t heap_size;
     int faults;        /* "faults": SHALE_FAULTS_THREAD or SHALE_FAULTS_SIGNAL */
     int concurrent;    /* "concurrent": SHALE_CONCURRENT_AUTO, _REQUIRE or _NEVER */
     int verify;        /* "verify": 0 off; 1 check each cycle, stopped until checked; 2 concurrently */
     unsigned stress;   /* "stress": 0 off; N: move everything at each N-th allocation slow path */
     unsigned trigger;  /* "trigger": start a cycle when this percentage of what was free is used up */
-    unsigned evacuate; /* "evacuate": regions at most this percentage live are evacuated */
+    unsigned evacuate; /* "evacuate": regions at most this percentage live are sparse */
     unsigned workers;  /* "workers": threads that mark and compact */
     unsigned
         poll_warning; /* "poll_warning": ms after which a thread that keeps the collector waiting is named */
@@ -236,7 +240,8 @@ SHALE_API shale_heap *shale_heap_create(const shale_options *options, shale_erro
 SHALE_API shale_status shale_heap_destroy(shale_heap *heap, shale_error *error);
 
 typedef enum shale_collect_kind {
-    SHALE_COLLECT_NORMAL = 0, /* evacuate what is worth moving */
+    SHALE_COLLECT_NORMAL = 0, /* evacuate sparse regions if that is expected to pay */
+    SHALE_COLLECT_COMPACT,    /* evacuate sparse regions if that frees any: when idle, to give back memory */
     SHALE_COLLECT_MOVE_ALL    /* evacuate every region that can move, as far as free space allows */
 } shale_collect_kind;
 
@@ -285,8 +290,8 @@ typedef struct shale_statistics {
     uint64_t live_bytes;          /* found live by the last mark */
     uint64_t finalizers_waiting;  /* objects in the queue of shale_finalizer_take */
     uint64_t heap_size;           /* bytes, the fixed maximum */
-    uint64_t used_bytes;          /* in regions that are not free */
-    uint64_t committed_bytes;     /* memory the heap's file holds now */
+    uint64_t used_bytes;          /* in regions that are not free; at most heap_size */
+    uint64_t committed_bytes;     /* memory the heap's file holds now; see shale_options.heap_size */
     shale_durations flip_pause;   /* the global stop that changes addresses, after all threads stopped */
     shale_durations mark_time;    /* marking, while the program runs */
     shale_durations handshake;    /* from asking all threads for something until the last has done it */

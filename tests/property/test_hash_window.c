@@ -145,7 +145,7 @@ static unsigned one_plan(uint64_t stream)
     }
     while (atomic_u32_load(&scene.begun) != THREADS)
         sched_yield();
-    plan_make(&scene.plan, PLAN_EVERYTHING, 100);
+    plan_make(&scene.plan, PLAN_EVERYTHING, 100, 0);
     const char *wrong = plan_check(&scene.plan);
     atomic_u32_store_release(&scene.done, 1);
     for (unsigned t = 0; t < THREADS; t++)
@@ -195,13 +195,13 @@ static void test_late_objects_grow_the_next_time(void **state)
             object++;
         object->live = true;
         model_set_live_bits(&scene.model);
-        plan_make(&scene.plan, PLAN_EVERYTHING, 100);
+        plan_make(&scene.plan, PLAN_EVERYTHING, 100, 0);
         model_ask(&scene.model, &scene.plan, object);
         assert_int_equal(object->hash,
                          model_stored_size(MODEL_PAIR, 0) != object->size ? MODEL_LATE : MODEL_ASKED);
         build_all(&scene);
         begin_next_cycle(&scene);
-        plan_make(&scene.plan, PLAN_EVERYTHING, 100);
+        plan_make(&scene.plan, PLAN_EVERYTHING, 100, 0);
         assert_null(plan_check(&scene.plan));
         build_all(&scene);
         model_check_hashes(&scene.model, &scene.plan);

@@ -40,7 +40,7 @@ static void scene_open(struct scene *scene, uint64_t stream)
                               });
     model_set_live_bits(&scene->model);
     assert_int_equal(plan_create(&scene->plan, &scene->model.memory), 0);
-    plan_make(&scene->plan, test_random_chance(random, 70) ? PLAN_EVERYTHING : PLAN_TIGHT, 100);
+    plan_make(&scene->plan, test_random_chance(random, 70) ? PLAN_EVERYTHING : PLAN_SPARSE, 100, 0);
     model_ask_some(&scene->model, &scene->plan, 10);
     model_place(&scene->model, &scene->plan);
     scene->pages = scene->model.memory.pages.count;

@@ -29,7 +29,7 @@ static struct before *look_at_regions(const struct region_table *regions)
 
 /* Every region ends in the state that its contents call for. */
 static void check_regions(const struct plan *plan, const struct before *before, enum plan_scope scope,
-                          unsigned percent)
+                          unsigned percent, bool tight)
 {
     const struct region_table *regions = &plan->memory->regions;
     region_number freed = 0;
@@ -43,7 +43,7 @@ static void check_regions(const struct plan *plan, const struct before *before, 
             freed++;
         } else if (now == REGION_EVACUATED) {
             assert_int_equal(before[r].state, REGION_USED);
-            if (scope == PLAN_WORTHWHILE)
+            if (scope == PLAN_WORTHWHILE || (scope == PLAN_SPARSE && !tight))
                 assert_true((uint64_t)before[r].live_bytes * 100 <= (uint64_t)REGION_SIZE * percent);
             evacuated++;
         } else if (before[r].state != REGION_FREE) {
@@ -58,8 +58,10 @@ static void check_regions(const struct plan *plan, const struct before *before, 
     assert_int_equal(freed, plan->freed_count);
     assert_int_equal(evacuated, plan->evacuated_count);
     assert_int_equal(destinations, plan->destination_count);
-    if (scope != PLAN_EVERYTHING && evacuated != 0)
-        assert_true(destinations < evacuated);
+    if (scope == PLAN_WORTHWHILE || (scope == PLAN_SPARSE && !tight))
+        assert_true(evacuated == 0 || destinations < evacuated);
+    if (scope != PLAN_EVERYTHING)
+        assert_true(destinations <= evacuated);
 }
 
 /* With room for all of it, everything that can move does. */
@@ -131,11 +133,16 @@ static void one_heap(struct test_random *random, enum plan_scope scope)
     assert_int_equal(plan_create(&plan, &model.memory), 0);
 
     unsigned percent = (unsigned)test_random_below(random, 101);
-    plan_make(&plan, scope, percent);
+    region_number reserve = (region_number)test_random_below(random, 9);
+    region_number free_count = region_free_count(&model.memory.regions);
+    for (region_number r = 0; r < model.memory.regions.count; r++)
+        free_count += before[r].state == REGION_USED && before[r].live_bytes == 0;
+    bool tight = free_count <= reserve + model.memory.regions.count / 16;
+    plan_make(&plan, scope, percent, reserve);
     const char *wrong = plan_check(&plan);
     if (wrong != NULL)
         fail_msg("%s", wrong);
-    check_regions(&plan, before, scope, percent);
+    check_regions(&plan, before, scope, percent, tight);
     if (scope == PLAN_EVERYTHING && fill.regions <= regions / 3)
         check_everything_moves(&plan, before);
     check_forwarding(&model, &plan);
@@ -172,6 +179,12 @@ static void test_tight(void **state)
     scope_agrees_with_the_model(PLAN_TIGHT);
 }
 
+static void test_sparse(void **state)
+{
+    (void)state;
+    scope_agrees_with_the_model(PLAN_SPARSE);
+}
+
 static void test_everything(void **state)
 {
     (void)state;
@@ -193,7 +206,7 @@ static void test_check_notices_a_wrong_plan(void **state)
     model_set_live_bits(&model);
     struct plan plan;
     assert_int_equal(plan_create(&plan, &model.memory), 0);
-    plan_make(&plan, PLAN_EVERYTHING, 100);
+    plan_make(&plan, PLAN_EVERYTHING, 100, 0);
     assert_null(plan_check(&plan));
     assert_true(plan.evacuated_count > 0);
 
@@ -232,15 +245,15 @@ static void test_check_notices_a_wrong_plan(void **state)
 static void test_moves_across_the_largest_heap(void **state)
 {
     (void)state;
-    size_t table_size = (HEAP_SIZE_MAX >> CHUNK_SHIFT) * sizeof(struct chunk_move);
+    size_t table_size = (VIEW_SIZE_MAX >> CHUNK_SHIFT) * sizeof(struct chunk_move);
     void *table;
     assert_int_equal(os_linux()->map_table(os_linux(), table_size, &table), 0);
-    struct plan plan = {.forwarding = {.base = VIEW_ALIGNMENT, .size = HEAP_SIZE_MAX, .chunks = table}};
-    size_t last = HEAP_SIZE_MAX - REGION_SIZE + REGION_FIRST_OBJECT;
+    struct plan plan = {.forwarding = {.base = VIEW_ALIGNMENT, .size = VIEW_SIZE_MAX, .chunks = table}};
+    size_t last = VIEW_SIZE_MAX - REGION_SIZE + REGION_FIRST_OBJECT;
     size_t places[][2] = {{REGION_FIRST_OBJECT, last},
                           {last, REGION_FIRST_OBJECT},
-                          {REGION_FIRST_OBJECT, HEAP_SIZE_MAX / 2 + REGION_FIRST_OBJECT},
-                          {HEAP_SIZE_MAX / 2 + REGION_FIRST_OBJECT, REGION_FIRST_OBJECT}};
+                          {REGION_FIRST_OBJECT, VIEW_SIZE_MAX / 2 + REGION_FIRST_OBJECT},
+                          {VIEW_SIZE_MAX / 2 + REGION_FIRST_OBJECT, REGION_FIRST_OBJECT}};
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         size_t from = places[i][0];
         size_t to = places[i][1];
@@ -285,7 +298,7 @@ static void test_all_objects_double(void **state)
     assert_int_equal(plan_create(&plan, &memory), 0);
     /* With room for all of it, and with less and less. */
     for (unsigned free_count = region_free_count(&memory.regions); free_count >= TINY; free_count -= STEP) {
-        plan_make(&plan, PLAN_EVERYTHING, 100);
+        plan_make(&plan, PLAN_EVERYTHING, 100, 0);
         assert_null(plan_check(&plan));
         assert_true(plan.evacuated_count > TINY / 3 - 2);
         uint64_t live = 0;
@@ -311,6 +324,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_worthwhile),
         cmocka_unit_test(test_tight),
+        cmocka_unit_test(test_sparse),
         cmocka_unit_test(test_everything),
         cmocka_unit_test(test_check_notices_a_wrong_plan),
         cmocka_unit_test(test_moves_across_the_largest_heap),
