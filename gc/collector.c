@@ -2,10 +2,12 @@
 
 #include "gc/cycle.h"
 #include "gc/fault_signal.h"
+#include "gc/reclaim.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 void collector_log(const struct collector *collector, shale_log_level level, const char *format, ...)
 {
@@ -94,13 +96,32 @@ void collector_set_flipped(struct collector *collector, uint64_t number)
     pthread_mutex_unlock(&collector->lock);
 }
 
+/* The lock is held. Returns when a cycle was asked for, or at the end; in between gives back memory that is not
+ * used any more. */
+static void wait_for_request(struct collector *collector)
+{
+    for (;;) {
+        pthread_mutex_unlock(&collector->lock);
+        uint64_t due = reclaim_memory(collector, clock_nanoseconds());
+        pthread_mutex_lock(&collector->lock);
+        if (collector->quit || collector->wanted > collector->started)
+            return;
+        if (due == RECLAIM_NEVER) {
+            pthread_cond_wait(&collector->changed, &collector->lock);
+        } else {
+            struct timespec until = {.tv_sec = (time_t)(due / 1000000000u),
+                                     .tv_nsec = (long)(due % 1000000000u)};
+            pthread_cond_timedwait(&collector->changed, &collector->lock, &until);
+        }
+    }
+}
+
 static void *collector_main(void *argument)
 {
     struct collector *collector = argument;
     pthread_mutex_lock(&collector->lock);
     for (;;) {
-        while (!collector->quit && collector->wanted <= collector->started)
-            pthread_cond_wait(&collector->changed, &collector->lock);
+        wait_for_request(collector);
         if (collector->wanted <= collector->started)
             break; /* quit, and nobody waits for a cycle any more */
         uint64_t number = ++collector->started;
@@ -178,6 +199,16 @@ static void destroy_tables(struct collector *collector)
     mark_destroy(&collector->mark);
 }
 
+/* Waits on it are timed by the clock of clock_nanoseconds. */
+static void init_condition(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
 int collector_create(struct collector *collector, struct memory *memory, const struct world *world,
                      const struct collector_options *options, const char **failed)
 {
@@ -195,9 +226,9 @@ int collector_create(struct collector *collector, struct memory *memory, const s
     }
     compaction_init(&collector->compaction, memory, &collector->plan);
     collector->reserve = options->reserve;
-    cycle_pace(collector);
+    cycle_pace_init(collector);
     pthread_mutex_init(&collector->lock, NULL);
-    pthread_cond_init(&collector->changed, NULL);
+    init_condition(&collector->changed);
     status = start(collector, failed);
     if (status != 0) {
         pthread_cond_destroy(&collector->changed);

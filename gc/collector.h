@@ -15,6 +15,7 @@
 #include "gc/durations.h"
 #include "gc/fault_server.h"
 #include "gc/mark.h"
+#include "gc/pace.h"
 #include "gc/verify.h"
 #include "gc/world.h"
 
@@ -24,7 +25,8 @@ struct collector_options {
     int verify;                /* see shale_options */
     unsigned evacuate_percent; /* regions at most so full are worth moving */
     uint32_t reserve;          /* free regions that mutators leave to evacuation */
-    unsigned trigger_percent;  /* of what is free after a cycle, used up before the next starts */
+    unsigned target_percent;   /* see pace_settings */
+    uint64_t release_delay;    /* nanoseconds for which a region is free before its memory is given back */
     unsigned workers;          /* threads that mark and compact, the collector's own included */
     uint32_t mark_packets;     /* see mark_create */
 };
@@ -36,6 +38,7 @@ struct collector_statistics {
     atomic_u64 objects_moved;
     atomic_u64 bytes_moved;
     atomic_u64 live_bytes; /* by the last mark */
+    atomic_u64 goal_bytes; /* of the pace */
     struct durations flip_pause;
     struct durations mark_time;
     struct durations handshake; /* recorded by the world */
@@ -58,7 +61,12 @@ struct collector {
     struct builder handlers;              /* SHALE_COMPACTION_FAULT_SIGNAL: all mutators */
     struct collector_statistics statistics;
     uint32_t reserve;   /* free regions that mutators leave to evacuation */
+    struct pace pace;   /* the collector thread's */
     atomic_u32 trigger; /* free regions at which a mutator asks for a cycle */
+    /* When the first mutator ran out of memory since the last cycle ended; 0: none did. */
+    atomic_u64 stalled_at;
+    /* Memory is not given back before: the system refused it. The collector thread's. */
+    uint64_t release_after;
     /* The last cycle that left regions to mutators, freed some that others took at once, or made progress towards
      * freeing one; written before `completed`. */
     atomic_u64 gained;

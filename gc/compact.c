@@ -80,7 +80,7 @@ static bool region_has_stale_contents(const struct compaction *compaction, regio
 
 bool compact_next_region(struct compaction *compaction, struct builder *builder)
 {
-    region_number count = compaction->memory->regions.count;
+    region_number count = region_touched(&compaction->memory->regions);
     region_number region;
     do {
         region = atomic_u32_fetch_add(&compaction->next_region, 1);
@@ -127,12 +127,14 @@ void compact_end(struct compaction *compaction, struct builder *builder)
 {
     /* The cursor is past the end, but another worker may still be inside a region it took, with pages there
      * that nobody has claimed yet. */
-    for (region_number region = 0; region < compaction->memory->regions.count; region++) {
+    struct memory *memory = compaction->memory;
+    region_number touched = region_touched(&memory->regions);
+    for (region_number region = 0; region < touched; region++) {
         if (region_has_stale_contents(compaction, region))
             compact_region(compaction, builder, region);
     }
     /* What is still stale holds nothing; what is building is waited for. */
-    page_release_rest(&compaction->memory->pages);
+    page_release_rest(&memory->pages, memory_page(memory, region_start(touched)));
 }
 
 void compact_in_pause(struct compaction *compaction, struct builder *builder)

@@ -91,22 +91,69 @@ static void verify_end(struct collector *collector)
     world->resume(world->context);
 }
 
-void cycle_pace(struct collector *collector)
+/* ---- pacing ---------------------------------------------------------------------------------------- */
+
+/* Mutators compare the number of free regions, which they have at hand when they take one. */
+static void publish_pace(struct collector *collector)
 {
-    uint64_t free_count = region_free_count(&collector->memory->regions);
-    uint64_t spare = free_count > collector->reserve ? free_count - collector->reserve : 0;
-    uint64_t used_up = spare * collector->options.trigger_percent / 100;
-    atomic_u32_store(&collector->trigger, (uint32_t)(collector->reserve + spare - used_up));
+    const struct pace *pace = &collector->pace;
+    uint32_t count = collector->memory->regions.count;
+    uint64_t trigger = pace->trigger >> REGION_SHIFT;
+    uint32_t left = trigger < count ? count - (uint32_t)trigger : 0;
+    atomic_u32_store(&collector->trigger, left > collector->reserve ? left : collector->reserve);
+    atomic_u64_store(&collector->statistics.goal_bytes, pace->goal);
+}
+
+void cycle_pace_init(struct collector *collector)
+{
+    struct pace_settings settings = {
+        .target_percent = collector->options.target_percent,
+        .maximum = (uint64_t)(collector->memory->regions.count - collector->reserve) << REGION_SHIFT,
+    };
+    pace_init(&collector->pace, &settings, clock_nanoseconds());
+    publish_pace(collector);
+}
+
+static struct pace_moment moment(struct collector *collector)
+{
+    return (struct pace_moment){
+        .now = clock_nanoseconds(),
+        .allocated = atomic_u64_load(&collector->memory->bytes_allocated),
+        .stalled_at = atomic_u64_load(&collector->stalled_at),
+    };
+}
+
+/* `copies`: regions that compaction took before it gave any back. */
+static void pace_next(struct collector *collector, uint32_t copies, bool moved)
+{
+    const struct region_table *regions = &collector->memory->regions;
+    struct pace_moment now = moment(collector);
+    struct pace_outcome outcome = {
+        .live = atomic_u64_load(&collector->statistics.live_bytes),
+        .used = (uint64_t)(regions->count - region_free_count(regions)) << REGION_SHIFT,
+        .copies = (uint64_t)copies << REGION_SHIFT,
+        .moved = moved,
+    };
+    /* Who stalls between the two looks is forgotten, and has memory now. */
+    atomic_u64_store(&collector->stalled_at, 0);
+    pace_cycle_ended(&collector->pace, &now, &outcome);
+    publish_pace(collector);
 }
 
 void cycle_run(struct collector *collector, uint64_t number, enum plan_scope scope)
 {
+    struct pace_moment start = moment(collector);
+    pace_cycle_started(&collector->pace, &start);
     mark(collector);
+    uint64_t marked = clock_nanoseconds();
+    pace_cycle_marked(&collector->pace, marked);
+    region_table_set_time(&collector->memory->regions, marked);
     plan(collector, scope);
     uint64_t moved = collector->plan.bytes;
     uint32_t evacuated = collector->plan.evacuated_count;
     uint32_t freed = collector->plan.freed_count;
-    bool gained = collector->plan.progress || freed + evacuated > collector->plan.destination_count;
+    uint32_t destinations = collector->plan.destination_count;
+    bool gained = collector->plan.progress || freed + evacuated > destinations;
     if (evacuated == 0) {
         stop_recording(collector);
         plan_clear(&collector->plan);
@@ -120,11 +167,12 @@ void cycle_run(struct collector *collector, uint64_t number, enum plan_scope sco
         verify_end(collector);
     if (gained || region_free_count(&collector->memory->regions) > collector->reserve)
         atomic_u64_store(&collector->gained, number);
-    cycle_pace(collector);
-    reclaim_memory(collector);
+    pace_next(collector, destinations > freed ? destinations - freed : 0, evacuated != 0);
     collector_log(collector, SHALE_LOG_INFO,
                   "cycle %" PRIu64 ": %" PRIu64 " KiB live, %" PRIu32 " regions freed, %" PRIu32
-                  " evacuated, %" PRIu64 " KiB moved, %" PRIu32 " of %" PRIu32 " regions free",
+                  " evacuated, %" PRIu64 " KiB moved, %" PRIu32 " of %" PRIu32
+                  " regions free; the next within %" PRIu64 " KiB",
                   number, collector->mark.bytes >> 10, freed, evacuated, moved >> 10,
-                  region_free_count(&collector->memory->regions), collector->memory->regions.count);
+                  region_free_count(&collector->memory->regions), collector->memory->regions.count,
+                  collector->pace.goal >> 10);
 }

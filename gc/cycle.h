@@ -12,7 +12,7 @@
 /* Runs cycle `number`. */
 void cycle_run(struct collector *collector, uint64_t number, enum plan_scope scope);
 
-/* Sets when mutators ask for the next cycle, from what is free now. */
-void cycle_pace(struct collector *collector);
+/* At creation: sets when mutators ask for the first cycle. */
+void cycle_pace_init(struct collector *collector);
 
 #endif

@@ -38,7 +38,7 @@ void dead_announce(const struct memory *memory)
 {
     if (!memory->announce)
         return;
-    for (region_number region = 0; region < memory->regions.count; region++) {
+    for (region_number region = 0; region < region_touched(&memory->regions); region++) {
         if (region_get_state(&memory->regions, region) == REGION_USED)
             announce_gaps(memory, region);
     }

@@ -33,8 +33,9 @@ void durations_record(struct durations *durations, uint64_t nanoseconds)
 {
     atomic_u64_fetch_add(&durations->counts[class_of(nanoseconds)], 1);
     atomic_u64_fetch_add(&durations->total, nanoseconds);
-    if (nanoseconds > atomic_u64_load(&durations->maximum))
-        atomic_u64_store(&durations->maximum, nanoseconds);
+    uint64_t maximum = atomic_u64_load(&durations->maximum);
+    while (nanoseconds > maximum && !atomic_u64_cas_full(&durations->maximum, maximum, nanoseconds))
+        maximum = atomic_u64_load(&durations->maximum);
 }
 
 void durations_summarize(const struct durations *durations, shale_durations *summary)

@@ -1,6 +1,7 @@
 /*
- * A histogram of durations: classes of at most 1/16 of their value, from 1 ns to hours. Recorded by the
- * collector thread only; counts are atomic so that anyone may read them at any time.
+ * A histogram of durations: classes of at most 1/16 of their value, from 1 ns to hours. Anyone may record and
+ * read at any time: each number is an atomic of its own, so a summary taken meanwhile may miss a part of what is
+ * being recorded.
  */
 #ifndef SHALE_GC_DURATIONS_H
 #define SHALE_GC_DURATIONS_H

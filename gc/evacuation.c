@@ -80,7 +80,7 @@ static bool is_loose(const struct survey *survey, region_number number)
 static struct survey look_around(const struct region_table *regions, const uint32_t *growth)
 {
     struct survey survey = {.regions = regions, .growth = growth};
-    for (region_number r = 0; r < regions->count; r++) {
+    for (region_number r = 0, touched = region_touched(regions); r < touched; r++) {
         if (region_get_state(regions, r) == REGION_BORN)
             survey.young = true;
         if (!can_move(regions, r))
@@ -89,7 +89,7 @@ static struct survey look_around(const struct region_table *regions, const uint3
         if (largest_to_move(&survey, r) > survey.largest)
             survey.largest = largest_to_move(&survey, r);
     }
-    for (region_number r = 0; r < regions->count; r++) {
+    for (region_number r = 0, touched = region_touched(regions); r < touched; r++) {
         if (can_move(regions, r) && is_loose(&survey, r)) {
             survey.loose_count++;
             survey.loose_bytes += bytes_to_move(&survey, r);
@@ -126,14 +126,14 @@ static region_number list_candidates(const struct survey *survey, uint64_t live_
 {
     const struct region_table *regions = survey->regions;
     region_number starts[DENSITY_CLASSES + 2] = {0};
-    for (region_number r = 0; r < regions->count; r++) {
+    for (region_number r = 0, touched = region_touched(regions); r < touched; r++) {
         if (is_candidate(survey, r, live_limit))
             starts[density_class(survey, r) + 1]++;
     }
     for (unsigned class = 0; class <= DENSITY_CLASSES; class ++)
         starts[class + 1] += starts[class];
     region_number count = starts[DENSITY_CLASSES + 1];
-    for (region_number r = 0; r < regions->count; r++) {
+    for (region_number r = 0, touched = region_touched(regions); r < touched; r++) {
         if (is_candidate(survey, r, live_limit))
             list[starts[density_class(survey, r)]++] = r;
     }

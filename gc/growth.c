@@ -55,7 +55,7 @@ static void record_region(struct growth *growth, region_number region)
 void growth_record(struct growth *growth)
 {
     const struct region_table *regions = &growth->memory->regions;
-    for (region_number r = 0; r < regions->count; r++) {
+    for (region_number r = 0, touched = region_touched(regions); r < touched; r++) {
         if (region_get_state(regions, r) == REGION_USED && atomic_u8_load(&regions->regions[r].asked) != 0)
             record_region(growth, r);
     }

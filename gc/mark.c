@@ -114,7 +114,8 @@ void mark_detach(struct mark *mark, struct mutator_local *local)
 void mark_prepare(struct mark *mark)
 {
     struct region_table *regions = &mark->memory->regions;
-    for (region_number r = 0; r < regions->count; r++) {
+    /* A region that is taken meanwhile has nothing that the last cycle left. */
+    for (region_number r = 0; r < region_touched(regions); r++) {
         region_begin_cycle(regions, r);
         if (atomic_u8_load(&regions->regions[r].marked) != 0)
             memory_clear_live_bits(mark->memory, r);

@@ -56,7 +56,9 @@ void plan_destroy(struct plan *plan)
 static void free_empty_regions(struct plan *plan)
 {
     struct region_table *regions = &plan->memory->regions;
-    for (region_number r = 0; r < regions->count; r++) {
+    /* What is taken from now on is not USED before the next cycle. */
+    region_number touched = region_touched(regions);
+    for (region_number r = 0; r < touched; r++) {
         if (region_get_state(regions, r) != REGION_USED || regions->regions[r].live_bytes != 0)
             continue;
         memory_seal_region(plan->memory, r);

@@ -6,11 +6,16 @@
  * holds up the faults of mutators for long. */
 #define RELEASE_SLICE ((size_t)8 << 20)
 
-static void release_old_entries(const struct views *views)
+/* Nanoseconds until memory that the system would not take back is offered again. */
+#define RECLAIM_RETRY UINT64_C(1000000000)
+
+static void release_old_entries(const struct memory *memory)
 {
+    const struct views *views = &memory->views;
     const struct os *os = views->os;
-    for (size_t start = 0; start < views->size; start += RELEASE_SLICE) {
-        size_t size = views->size - start < RELEASE_SLICE ? views->size - start : RELEASE_SLICE;
+    size_t end = region_start(region_touched(&memory->regions));
+    for (size_t start = 0; start < end; start += RELEASE_SLICE) {
+        size_t size = end - start < RELEASE_SLICE ? end - start : RELEASE_SLICE;
         os->drop_entries(os, views->graveyard + start, size);
     }
     os->reserve_again(os, views->graveyard, views->size);
@@ -71,6 +76,7 @@ void reclaim(struct collector *collector, bool concurrent)
     report_strays(collector);
     report_failure(collector);
 
+    region_table_set_time(&memory->regions, clock_nanoseconds());
     for (region_number i = 0; i < plan->destination_count; i++)
         region_set_state(&memory->regions, plan->destinations[i], REGION_USED);
     for (region_number i = 0; i < plan->evacuated_count; i++) {
@@ -80,30 +86,52 @@ void reclaim(struct collector *collector, bool concurrent)
     }
     plan_clear(plan);
     if (concurrent)
-        release_old_entries(&memory->views);
+        release_old_entries(memory);
 }
 
-void reclaim_memory(struct collector *collector)
+/* Few enough regions that a cycle that is asked for meanwhile is not held up. */
+enum { RECLAIM_SLICE = 8, PATIENCE = 10 };
+
+static uint64_t release_delay(const struct collector *collector)
+{
+    uint64_t delay = collector->options.release_delay;
+    uint64_t used_again = 2 * collector->pace.period;
+    if (used_again <= delay)
+        return delay;
+    return used_again < PATIENCE * delay ? used_again : PATIENCE * delay;
+}
+
+/* The reserve is on top of the heap's size, and so is its memory: only while a compaction runs. */
+static bool exceeds_heap(const struct collector *collector)
+{
+    struct region_table *regions = &collector->memory->regions;
+    uint32_t free_count = region_free_count(regions);
+    uint32_t spare = free_count > collector->reserve ? free_count - collector->reserve : 0;
+    return region_resident_count(regions) > spare;
+}
+
+uint64_t reclaim_memory(struct collector *collector, uint64_t now)
 {
     struct memory *memory = collector->memory;
-    /* Until the next cycle mutators use up the free regions down to the trigger; evacuation then needs some.
-     * What lies below that has no use. */
-    uint32_t free_count = region_free_count(&memory->regions);
-    uint32_t trigger = atomic_u32_load(&collector->trigger);
-    uint32_t keep = free_count - (trigger < free_count ? trigger : free_count) + 2 * collector->reserve;
-    /* The reserve is on top of the heap's size, and so is its memory: only while a compaction runs. */
-    uint32_t spare = free_count > collector->reserve ? free_count - collector->reserve : 0;
-    if (keep > spare)
-        keep = spare;
-    for (;;) {
-        region_number region = region_take_resident(&memory->regions, keep);
+    const struct os *os = memory->os;
+    uint64_t delay = release_delay(collector);
+    if (now < collector->release_after)
+        return collector->release_after;
+    for (int i = 0; i < RECLAIM_SLICE && now >= delay; i++) {
+        region_number region =
+            region_take_oldest(&memory->regions, exceeds_heap(collector) ? now : now - delay);
         if (region == REGION_NONE)
-            return;
-        const struct os *os = memory->os;
+            break;
         if (os->file_discard(os, memory->views.file, region_start(region), REGION_SIZE) != 0) {
-            region_free(&memory->regions, region); /* it keeps its memory */
-            return;
+            /* It keeps its memory, and so do the others for a while. */
+            region_free(&memory->regions, region);
+            collector->release_after = now + (delay > RECLAIM_RETRY ? delay : RECLAIM_RETRY);
+            return collector->release_after;
         }
         region_return_discarded(&memory->regions, region);
     }
+    uint64_t freed_at;
+    if (!region_oldest(&memory->regions, &freed_at))
+        return RECLAIM_NEVER;
+    return freed_at + delay > now ? freed_at + delay : now;
 }

@@ -14,7 +14,14 @@
  * flip returned. */
 void reclaim(struct collector *collector, bool concurrent);
 
-/* Gives the memory of free regions beyond those that will be needed soon back to the system. */
-void reclaim_memory(struct collector *collector);
+#define RECLAIM_NEVER UINT64_MAX
+
+/* No cycle runs: gives the memory of regions that have been free for long back to the system, a slice of it at a
+ * time, those first that have been free for the longest. Returns when to call again, in the time that `now` is in:
+ * `now` if there is more to be given back; RECLAIM_NEVER if no free region holds memory.
+ *
+ * How long is `release_delay`; or twice the time between the last two cycles, up to ten times the delay, so
+ * that memory which a program goes on to use from cycle to cycle is not given back and faulted in each time. */
+uint64_t reclaim_memory(struct collector *collector, uint64_t now);
 
 #endif

@@ -37,7 +37,7 @@ void trace_begin(struct tracer *tracer)
 void trace_end(struct tracer *tracer)
 {
     struct region_table *regions = &tracer->memory->regions;
-    for (region_number r = 0; r < regions->count; r++) {
+    for (region_number r = 0, touched = region_touched(regions); r < touched; r++) {
         if (tracer->tally[r].bytes == 0)
             continue;
         region_add_live(regions, r, tracer->tally[r].bytes, tracer->tally[r].largest);
@@ -222,7 +222,7 @@ bool trace_rescan(struct tracer *tracer)
         return false;
     /* Cleared first, here and below: what is noted from now on is looked at next time. */
     atomic_u32_store_full(&tracer->work->noted, 0);
-    for (region_number r = 0; r < regions->count; r++) {
+    for (region_number r = 0, touched = region_touched(regions); r < touched; r++) {
         struct region *region = &regions->regions[r];
         if (atomic_u8_load_acquire(&region->rescan) == 0)
             continue;

@@ -143,6 +143,6 @@ void memory_unseal_all(struct memory *memory)
     /* If this fails, so does moving the entries, and regions are unsealed one by one. */
     if (memory->os->protect(memory->os, memory->views.mutator, memory->views.size, true) != 0)
         return;
-    for (region_number region = 0; region < memory->regions.count; region++)
+    for (region_number region = 0; region < region_touched(&memory->regions); region++)
         memory->regions.regions[region].sealed = false;
 }

@@ -27,6 +27,8 @@ struct os {
     const char *name;
 
     size_t (*page_size)(const struct os *os);
+    /* Bytes of memory that this process may use: what the machine has, or what its cgroups leave it. */
+    int (*memory_limit)(const struct os *os, uint64_t *bytes);
 
     /* Creates an anonymous file of `size` bytes, all holes. Returns a descriptor. */
     int (*file_create)(const struct os *os, size_t size);

@@ -1,5 +1,7 @@
 #include "heap/os.h"
 
+#include "heap/memory_limit.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
@@ -32,6 +34,30 @@ static size_t linux_page_size(const struct os *os)
 {
     (void)os;
     return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static bool read_file(void *context, const char *path, char *text, size_t size)
+{
+    (void)context;
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return false;
+    size_t length = 0;
+    ssize_t got;
+    while (length + 1 < size && (got = read(file, text + length, size - 1 - length)) > 0)
+        length += (size_t)got;
+    close(file);
+    text[length] = '\0';
+    return length != 0;
+}
+
+static int linux_memory_limit(const struct os *os, uint64_t *bytes)
+{
+    long pages = sysconf(_SC_PHYS_PAGES);
+    if (pages <= 0)
+        return -EOPNOTSUPP;
+    *bytes = memory_limit_find((uint64_t)pages * linux_page_size(os), read_file, NULL);
+    return 0;
 }
 
 static int linux_file_create(const struct os *os, size_t size)
@@ -310,6 +336,7 @@ const struct os *os_linux(void)
     static const struct os table = {
         .name = "linux",
         .page_size = linux_page_size,
+        .memory_limit = linux_memory_limit,
         .file_create = linux_file_create,
         .file_close = linux_close,
         .file_memory = linux_file_memory,

@@ -3,7 +3,8 @@
 #include <errno.h>
 #include <sched.h>
 
-enum { FLIP_NUMBERS = 128 };
+/* From 1 on. */
+enum { FLIP_NUMBERS = 127 };
 
 void page_states_init(struct page_states *states, const struct views *views, atomic_u8 *bytes, int faults)
 {
@@ -17,7 +18,7 @@ void page_states_init(struct page_states *states, const struct views *views, ato
 
 void page_states_flip(struct page_states *states)
 {
-    atomic_u32_store_release(&states->current, (atomic_u32_load(&states->current) + 1) % FLIP_NUMBERS);
+    atomic_u32_store_release(&states->current, atomic_u32_load(&states->current) % FLIP_NUMBERS + 1);
     atomic_u32_store_release(&states->active, 1);
 }
 
@@ -115,10 +116,10 @@ void page_wait(struct page_states *states, page_number page)
     }
 }
 
-void page_release_rest(struct page_states *states)
+void page_release_rest(struct page_states *states, page_number count)
 {
     uint8_t value = mapped(states);
-    for (page_number page = 0; page < states->count;) {
+    for (page_number page = 0; page < count;) {
         /* Acquire, of each page by itself: whoever built it has finished reading the plan and the evacuated
          * regions, which may now be given up. */
         uint8_t before = atomic_u8_load_acquire(&states->bytes[page]);

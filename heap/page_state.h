@@ -13,7 +13,8 @@
  * A page's state is one byte: the number of the last flip after which it left stale, shifted by one, plus
  * one while it is building. A page whose byte is of another flip than the current one is stale; so making
  * every page stale is one increment, whatever the heap's size. Each flip is followed by a complete
- * compaction after which every byte is current, so seven bits of flip number are more than enough.
+ * compaction after which the byte of every page that was ever used is current, so seven bits of flip number are
+ * more than enough. The bytes of the others are 0, which is the number of no flip.
  *
  * Orderings: the flip stores `current` with release, and a claim reads it with acquire, so that whoever claims a
  * page sees the plan that it is to be built by, even if the stop did not include it (the fault server); mapped
@@ -32,7 +33,7 @@ struct page_states {
     const struct views *views;
     atomic_u8 *bytes;
     page_number count;
-    atomic_u32 current; /* flip number, modulo 128 */
+    atomic_u32 current; /* flip number: 1 to 127, around and around; 0 before the first */
     atomic_u32 active;  /* not 0: pages may be stale and the mutator view is registered */
     int faults;         /* what the mutator view is registered with while active; -1: nothing */
 };
@@ -63,8 +64,9 @@ int page_wake(struct page_states *states, page_number page);
 void page_wait(struct page_states *states, page_number page);
 
 /* The collector, when nothing is left to build: waits for pages that others still build and makes those
- * that are stale mapped. */
-void page_release_rest(struct page_states *states);
+ * that are stale mapped, of the first `count` pages. The others were never used when the caller looked: their bytes
+ * are 0, or who has just begun to use them as fresh memory is publishing them, which depends on no plan. */
+void page_release_rest(struct page_states *states, page_number count);
 
 static inline uint32_t page_states_flip_number(const struct page_states *states)
 {

@@ -6,9 +6,11 @@ void region_table_init(struct region_table *table, struct region *regions, regio
     table->regions = regions;
     table->count = count;
     table->resident_head = REGION_NONE;
+    table->resident_tail = REGION_NONE;
     table->discarded_head = REGION_NONE;
     table->resident_count = 0;
-    table->untouched = 0;
+    atomic_u32_store(&table->touched, 0);
+    table->now = 0;
     atomic_u32_store(&table->free_count, count);
 }
 
@@ -17,18 +19,33 @@ void region_table_destroy(struct region_table *table)
     pthread_mutex_destroy(&table->lock);
 }
 
-static region_number pop(struct region_table *table, region_number *head)
+/* Links a region in at the head of the resident ones, or takes any of them out. */
+static void link_resident(struct region_table *table, region_number region)
 {
-    region_number region = *head;
-    if (region != REGION_NONE)
-        *head = table->regions[region].next_free;
-    return region;
+    region_number next = table->resident_head;
+    table->regions[region].next_free = next;
+    table->regions[region].previous_free = REGION_NONE;
+    if (next != REGION_NONE)
+        table->regions[next].previous_free = region;
+    else
+        table->resident_tail = region;
+    table->resident_head = region;
+    table->resident_count++;
 }
 
-static void push(struct region_table *table, region_number *head, region_number region)
+static void unlink_resident(struct region_table *table, region_number region)
 {
-    table->regions[region].next_free = *head;
-    *head = region;
+    region_number next = table->regions[region].next_free;
+    region_number previous = table->regions[region].previous_free;
+    if (next != REGION_NONE)
+        table->regions[next].previous_free = previous;
+    else
+        table->resident_tail = previous;
+    if (previous != REGION_NONE)
+        table->regions[previous].next_free = next;
+    else
+        table->resident_head = next;
+    table->resident_count--;
 }
 
 static void add_free(struct region_table *table, int change)
@@ -38,14 +55,18 @@ static void add_free(struct region_table *table, int change)
 
 static region_number pop_free(struct region_table *table)
 {
-    region_number region = pop(table, &table->resident_head);
+    region_number region = table->resident_head;
     if (region != REGION_NONE) {
-        table->resident_count--;
+        unlink_resident(table, region);
         return region;
     }
-    region = pop(table, &table->discarded_head);
-    if (region == REGION_NONE && table->untouched < table->count)
-        region = table->untouched++;
+    region = table->discarded_head;
+    if (region != REGION_NONE)
+        table->discarded_head = table->regions[region].next_free;
+    else if (region_touched(table) < table->count) {
+        region = region_touched(table);
+        atomic_u32_store(&table->touched, region + 1);
+    }
     return region;
 }
 
@@ -105,19 +126,37 @@ void region_free(struct region_table *table, region_number region)
     struct region *freed = &table->regions[region];
     atomic_u8_store(&freed->state, REGION_FREE);
     freed->dirty = true;
-    push(table, &table->resident_head, region);
-    table->resident_count++;
+    freed->freed_at = table->now;
+    link_resident(table, region);
     add_free(table, 1);
     pthread_mutex_unlock(&table->lock);
 }
 
-region_number region_take_resident(struct region_table *table, uint32_t keep)
+void region_table_set_time(struct region_table *table, uint64_t now)
 {
     pthread_mutex_lock(&table->lock);
-    region_number region = REGION_NONE;
-    if (table->resident_count > keep) {
-        region = pop(table, &table->resident_head);
-        table->resident_count--;
+    table->now = now;
+    pthread_mutex_unlock(&table->lock);
+}
+
+bool region_oldest(struct region_table *table, uint64_t *freed_at)
+{
+    pthread_mutex_lock(&table->lock);
+    region_number oldest = table->resident_tail;
+    if (oldest != REGION_NONE)
+        *freed_at = table->regions[oldest].freed_at;
+    pthread_mutex_unlock(&table->lock);
+    return oldest != REGION_NONE;
+}
+
+region_number region_take_oldest(struct region_table *table, uint64_t time)
+{
+    pthread_mutex_lock(&table->lock);
+    region_number region = table->resident_tail;
+    if (region != REGION_NONE && table->regions[region].freed_at > time)
+        region = REGION_NONE;
+    if (region != REGION_NONE) {
+        unlink_resident(table, region);
         add_free(table, -1);
     }
     pthread_mutex_unlock(&table->lock);
@@ -127,8 +166,18 @@ region_number region_take_resident(struct region_table *table, uint32_t keep)
 void region_return_discarded(struct region_table *table, region_number region)
 {
     pthread_mutex_lock(&table->lock);
-    table->regions[region].dirty = false;
-    push(table, &table->discarded_head, region);
+    struct region *discarded = &table->regions[region];
+    discarded->dirty = false;
+    discarded->next_free = table->discarded_head;
+    table->discarded_head = region;
     add_free(table, 1);
     pthread_mutex_unlock(&table->lock);
+}
+
+uint32_t region_resident_count(struct region_table *table)
+{
+    pthread_mutex_lock(&table->lock);
+    uint32_t count = table->resident_count;
+    pthread_mutex_unlock(&table->lock);
+    return count;
 }

@@ -15,11 +15,11 @@
  *
  * Who writes what: `state` under the table's lock (relaxed reads elsewhere are hints, or are ordered by a
  * stop); `top` by the region's mutator while ALLOCATING, by the plan while DESTINATION, by nobody otherwise;
- * `live_bytes` and `largest` by marking, under the lock while mutators may mark too; `dirty` under the lock;
- * `marked` and `rescan` by whoever marks in it, and cleared by the collector; `sealed` by reclaim and by who takes
- * the region; `born_from` by the mutator that fills the region, before an object there can be reached by others,
- * and by region_take and region_begin_cycle while nobody records.
- * `generation` and `asked` under the lock, before anything is in the region, `asked` then by mutators [hash].
+ * `live_bytes` and `largest` by marking, under the lock while mutators may mark too; `dirty`, the links and `freed_at`
+ * under the lock; `marked` and `rescan` by whoever marks in it, and cleared by the collector; `sealed` by reclaim and by
+ * who takes the region; `born_from` by the mutator that fills the region, before an object there can be reached by others,
+ * and by region_take and region_begin_cycle while nobody records; `generation` and `asked` under the lock, before
+ * anything is in the region, `asked` then by mutators [hash].
  */
 #ifndef SHALE_HEAP_REGION_H
 #define SHALE_HEAP_REGION_H
@@ -49,21 +49,25 @@ struct region {
     atomic_u32 born_from;
     atomic_u8 asked; /* not 0: objects in it may have to grow when they move, see identity_hash.h */
     uint32_t live_bytes;
-    uint32_t largest; /* bytes of the largest live object */
-    region_number next_free;
-    atomic_u32 generation; /* how often it was taken */
+    uint32_t largest;            /* bytes of the largest live object */
+    region_number next_free;     /* on the list that it is on */
+    region_number previous_free; /* the same; only on the list of resident regions */
+    atomic_u32 generation;       /* how often it was taken */
+    uint64_t freed_at;           /* the table's time when it became free */
 };
 
 struct region_table {
     pthread_mutex_t lock;
     struct region *regions;
     region_number count;
-    /* Free regions that have memory are handed out first, last in first out; then those whose memory was
-     * given back; then those that were never taken. */
+    /* Free regions that have memory are handed out first, last in first out, so that those at the tail are the
+     * ones longest free; then those whose memory was given back; then those that were never taken. */
     region_number resident_head;
+    region_number resident_tail;
     region_number discarded_head;
-    region_number untouched; /* regions from here on were never taken */
+    atomic_u32 touched;      /* regions from here on were never taken; written under the lock */
     uint32_t resident_count; /* on the list of resident_head */
+    uint64_t now;            /* in nanoseconds, of whatever clock whoever sets it has */
     atomic_u32 free_count;   /* of all three kinds; written under the lock */
 };
 
@@ -83,12 +87,16 @@ void region_begin_cycle(struct region_table *table, region_number region);
 /* Adds objects that were found live: `bytes` in all, the largest of `largest` bytes. Any thread. */
 void region_add_live(struct region_table *table, region_number region, uint32_t bytes, uint32_t largest);
 
-/* Gives a region back. */
+/* Gives a region back. It is free since the table's time. */
 void region_free(struct region_table *table, region_number region);
+void region_table_set_time(struct region_table *table, uint64_t now);
 
-/* Takes a free region that holds memory, if there are more than `keep` of them, so that its memory can be
- * given back to the system; region_return_discarded then puts it back. */
-region_number region_take_resident(struct region_table *table, uint32_t keep);
+/* Since when that region is free which has been for the longest and holds memory. False: there is none. */
+bool region_oldest(struct region_table *table, uint64_t *freed_at);
+
+/* Takes that region if it became free at `time` or earlier, so that its memory can be given back to the system;
+ * region_return_discarded then puts it back. */
+region_number region_take_oldest(struct region_table *table, uint64_t time);
 void region_return_discarded(struct region_table *table, region_number region);
 
 /* Whether the object at an offset was born in the running cycle. */
@@ -97,9 +105,20 @@ static inline bool region_born_at(const struct region_table *table, size_t offse
     return offset % REGION_SIZE >= atomic_u32_load(&table->regions[region_of(offset)].born_from);
 }
 
+/* Free regions that hold memory: a hint. */
+uint32_t region_resident_count(struct region_table *table);
+
 static inline uint32_t region_free_count(const struct region_table *table)
 {
     return atomic_u32_load(&table->free_count);
+}
+
+/* Regions from this one on were never taken: all that is known of them is as it was at creation. Loops over regions
+ * end here, so that a large maximum costs nothing. Without the lock it is a lower bound: a region beyond it was
+ * taken since. */
+static inline region_number region_touched(const struct region_table *table)
+{
+    return atomic_u32_load(&table->touched);
 }
 
 static inline enum region_state region_get_state(const struct region_table *table, region_number region)

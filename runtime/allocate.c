@@ -25,6 +25,20 @@ static void stress(struct mutator *mutator)
     mutator_end_wait(mutator);
 }
 
+/* Says once for each cycle that somebody had to wait for it. No lock is held, and the thread counts as native. */
+static void log_stall(const struct mutator *mutator, uint64_t cycle, uint64_t nanoseconds)
+{
+    shale_heap *heap = mutator->heap;
+    uint64_t logged = atomic_u64_load(&heap->stall_logged);
+    if (logged >= cycle || !atomic_u64_cas_full(&heap->stall_logged, logged, cycle))
+        return;
+    log_line(&heap->log, SHALE_LOG_WARNING,
+             "allocation stall: a thread waited %" PRIu64 ".%03" PRIu64 " ms for cycle %" PRIu64
+             " to free memory; create a heap larger than %zu MiB, or lower its target to have cycles start "
+             "earlier",
+             nanoseconds / 1000000, nanoseconds / 1000 % 1000, cycle, heap->options.heap_size >> 20);
+}
+
 /* Waits for a cycle. Returns whether it, or one after it, gained anything, for whomever. */
 static bool stall(struct mutator *mutator, unsigned attempt)
 {
@@ -33,9 +47,13 @@ static bool stall(struct mutator *mutator, unsigned attempt)
     uint64_t number = attempt == 0 ? collector_running(collector) : 0;
     if (number == 0)
         number = collector_request(collector, PLAN_TIGHT);
-    atomic_u64_fetch_add(&mutator->heap->allocation_stalls, 1);
+    uint64_t began = clock_nanoseconds();
+    atomic_u64_cas_full(&collector->stalled_at, 0, began);
     mutator_begin_wait(mutator);
     collector_wait_completed(collector, number);
+    uint64_t waited = clock_nanoseconds() - began;
+    durations_record(&mutator->heap->allocation_stalls, waited);
+    log_stall(mutator, number, waited);
     mutator_end_wait(mutator);
     return atomic_u64_load(&collector->gained) >= number;
 }

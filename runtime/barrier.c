@@ -64,8 +64,8 @@ static __attribute__((noinline)) void shade_old(struct mutator *mutator, uint64_
     mark_shade(&mutator->heap->collector.mark, &mutator->local, old);
 }
 
-static __attribute__((noinline)) void barrier_any(struct mutator *mutator, void *object, void *slot, uint64_t word,
-                                                  bool value)
+static __attribute__((noinline)) void barrier_any(struct mutator *mutator, void *object, void *slot,
+                                                  uint64_t word, bool value)
 {
     const shale_mutator *api = &mutator->local.bump.api;
     if (SHALE_UNLIKELY((api->barrier & (BARRIER_CHECK | BARRIER_REFUSE)) != 0) &&

@@ -210,7 +210,8 @@ static shale_status create_collector(shale_heap *heap, shale_error *error)
         .verify = heap->options.verify,
         .evacuate_percent = heap->options.evacuate,
         .reserve = evacuation_reserve(heap->options.heap_size),
-        .trigger_percent = heap->options.trigger,
+        .target_percent = heap->options.target,
+        .release_delay = heap->options.release * UINT64_C(1000000),
         .workers = heap->options.workers,
     };
     shale_status status = choose_compaction(heap, &options, error);
@@ -228,10 +229,34 @@ static shale_status create_collector(shale_heap *heap, shale_error *error)
     return SHALE_OK;
 }
 
+/* Where the system does not say how much memory there is. */
+#define HEAP_SIZE_UNKNOWN ((size_t)256 << 20)
+
+/* "auto": a quarter of what this process may use. */
+static size_t size_for_this_machine(const struct log *log, const struct os *os)
+{
+    uint64_t limit = 0;
+    int status = os->memory_limit(os, &limit);
+    if (status != 0) {
+        log_line(
+            log, SHALE_LOG_WARNING,
+            "the heap may grow to %zu MiB: how much memory there is could not be found out (%s); set the "
+            "option heap",
+            HEAP_SIZE_UNKNOWN >> 20, strerror(-status));
+        return HEAP_SIZE_UNKNOWN;
+    }
+    uint64_t size = limit / 4 & ~(uint64_t)(HEAP_UNIT - 1);
+    if (size < HEAP_SIZE_MIN)
+        return HEAP_SIZE_MIN;
+    return size < HEAP_SIZE_MAX ? (size_t)size : HEAP_SIZE_MAX;
+}
+
 static shale_status create_parts(shale_heap *heap, const struct os *os, shale_error *error)
 {
     const char *failed;
-    heap->options.heap_size = round_up(heap->options.heap_size, HEAP_UNIT);
+    heap->size_chosen = heap->options.heap_size == 0;
+    heap->options.heap_size = heap->size_chosen ? size_for_this_machine(&heap->log, os)
+                                                : round_up(heap->options.heap_size, HEAP_UNIT);
     /* All that was asked for is the program's; what evacuation needs comes on top. */
     size_t size = heap->options.heap_size + region_start(evacuation_reserve(heap->options.heap_size));
     int result = memory_create(&heap->memory, os, size, &heap->options.encoding, &failed);
@@ -271,7 +296,8 @@ static void log_creation(const shale_heap *heap)
 {
     enum shale_compaction compaction = heap->collector.options.compaction;
     bool in_pause = compaction == SHALE_COMPACTION_IN_PAUSE;
-    log_line(&heap->log, SHALE_LOG_INFO, "heap of %zu MiB, %s%s%s", heap->options.heap_size >> 20,
+    log_line(&heap->log, SHALE_LOG_INFO, "heap of at most %zu MiB%s, %s%s%s", heap->options.heap_size >> 20,
+             heap->size_chosen ? " (a quarter of what this process may use)" : "",
              shale_compaction_name(compaction), in_pause ? "" : ", by ", in_pause ? "" : heap->fault_source);
 }
 

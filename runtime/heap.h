@@ -25,11 +25,13 @@ struct shale_heap {
     struct safepoint safepoint;
     struct handles handles;
     struct finalizers finalizers;
-    struct root_list roots;            /* visitors of the whole heap */
-    struct shale_visitor *root_update; /* written while the world is stopped; see roots.h */
-    const char *fault_source;          /* how page faults are had, for the log */
-    atomic_u32 forked;                 /* this process is a child of the owner's */
-    atomic_u64 allocation_stalls;
+    struct root_list roots;             /* visitors of the whole heap */
+    struct shale_visitor *root_update;  /* written while the world is stopped; see roots.h */
+    const char *fault_source;           /* how page faults are had, for the log */
+    bool size_chosen;                   /* by the memory there is, since the options did not say */
+    atomic_u32 forked;                  /* this process is a child of the owner's */
+    struct durations allocation_stalls; /* how long mutators waited for memory */
+    atomic_u64 stall_logged;            /* the last cycle of which the log says that it was waited for */
 };
 
 /* What shale_heap_create does, over any operating system. `options` is complete. */

@@ -1,5 +1,6 @@
 #include "runtime/options.h"
 
+#include "gc/pace.h"
 #include "heap/layout.h"
 #include "runtime/error.h"
 
@@ -20,6 +21,7 @@ struct option {
     uint64_t minimum;
     uint64_t maximum;
     const char *default_text;
+    const char *zero; /* the word for 0, when that is out of range but means something; NULL: it does not */
     const char *choices[4]; /* by value */
     const char *documentation;
 };
@@ -32,15 +34,17 @@ static const struct option table[] = {
      FIELD(heap_size),
      HEAP_SIZE_MIN,
      HEAP_SIZE_MAX,
-     "256M",
+     "auto",
+     "auto",
      {NULL},
-     "size of the heap, fixed at creation; rounded up to 2 MiB"},
+     "what the heap may grow to; auto: a quarter of the memory that this process may use"},
     {"faults",
      UNIT_CHOICE,
      FIELD(faults),
      0,
      1,
      "thread",
+     NULL,
      {"thread", "signal"},
      "who answers page faults during compaction: a dedicated thread, or each thread by SIGBUS"},
     {"concurrent",
@@ -49,6 +53,7 @@ static const struct option table[] = {
      0,
      2,
      "auto",
+     NULL,
      {"auto", "require", "never"},
      "compact while the program runs: where the kernel can, or fail, or always compact in the pause"},
     {"verify",
@@ -57,6 +62,7 @@ static const struct option table[] = {
      0,
      2,
      "0",
+     NULL,
      {NULL},
      "check the whole object graph around each cycle: 1 stopped until checked, 2 with mutators running"},
     {"stress",
@@ -65,22 +71,34 @@ static const struct option table[] = {
      0,
      1000000000,
      "0",
+     NULL,
      {NULL},
      "move every movable region at each N-th allocation slow path; 0 is off"},
-    {"trigger",
+    {"target",
      UNIT_NUMBER,
-     FIELD(trigger),
-     1,
-     100,
-     "50",
+     FIELD(target),
+     PACE_TARGET_MIN,
+     PACE_TARGET_MAX,
+     "200",
+     "off",
      {NULL},
-     "percentage of the free regions that is used up before the next cycle starts"},
+     "size in percent of what is live that the heap is kept within; off: no cycle before memory runs out"},
+    {"release",
+     UNIT_NUMBER,
+     FIELD(release),
+     0,
+     3600000,
+     "1000",
+     NULL,
+     {NULL},
+     "milliseconds that memory is free before it goes back to the system; longer if cycles are rarer"},
     {"evacuate",
      UNIT_NUMBER,
      FIELD(evacuate),
      0,
      100,
      "75",
+     NULL,
      {NULL},
      "regions at most this percentage live are sparse, and evacuated when that pays"},
     {"workers",
@@ -89,6 +107,7 @@ static const struct option table[] = {
      1,
      64,
      "1",
+     NULL,
      {NULL},
      "threads that mark and compact, beside the one that answers page faults"},
     {"poll_warning",
@@ -97,6 +116,7 @@ static const struct option table[] = {
      0,
      3600000,
      "1000",
+     NULL,
      {NULL},
      "milliseconds after which a thread that keeps the collector waiting is named in the log; 0 is never"},
     {"log",
@@ -105,6 +125,7 @@ static const struct option table[] = {
      0,
      3,
      "warning",
+     NULL,
      {"error", "warning", "info", "debug"},
      "most detailed level logged; set in the environment, it also logs to standard error"},
 };
@@ -165,6 +186,10 @@ static bool parse_number(const struct option *option, const char *text, uint64_t
 
 static bool parse(const struct option *option, const char *text, uint64_t *value)
 {
+    if (option->zero != NULL && strcmp(option->zero, text) == 0) {
+        *value = 0;
+        return true;
+    }
     if (option->unit != UNIT_CHOICE)
         return parse_number(option, text, value);
     for (uint64_t i = 0; i <= option->maximum; i++) {
@@ -179,13 +204,15 @@ static bool parse(const struct option *option, const char *text, uint64_t *value
 static void describe_range(const struct option *option, char *text, size_t size)
 {
     size_t used = 0;
+    if (option->zero != NULL)
+        used = (size_t)snprintf(text, size, "%s, or ", option->zero);
     if (option->unit == UNIT_BYTES) {
-        snprintf(text, size, "a size from %lluM to %lluG, in bytes or with K, M or G",
+        snprintf(text + used, size - used, "a size from %lluM to %lluG, in bytes or with K, M or G",
                  (unsigned long long)(option->minimum >> 20), (unsigned long long)(option->maximum >> 30));
         return;
     }
     if (option->unit == UNIT_NUMBER) {
-        snprintf(text, size, "a number from %llu to %llu", (unsigned long long)option->minimum,
+        snprintf(text + used, size - used, "a number from %llu to %llu", (unsigned long long)option->minimum,
                  (unsigned long long)option->maximum);
         return;
     }
@@ -196,6 +223,8 @@ static void describe_range(const struct option *option, char *text, size_t size)
 
 static bool in_range(const struct option *option, uint64_t value)
 {
+    if (value == 0 && option->zero != NULL)
+        return true;
     return value >= option->minimum && value <= option->maximum;
 }
 

@@ -41,11 +41,11 @@ shale_status shale_heap_statistics(shale_heap *heap, shale_statistics *statistic
         .pages_in_pause = in_pause ? worker_pages : 0,
         .faults =
             atomic_u64_load(&collector->server.builder.faults) + atomic_u64_load(&collector->handlers.faults),
-        .allocation_stalls = atomic_u64_load(&heap->allocation_stalls),
         .bytes_allocated = atomic_u64_load(&heap->memory.bytes_allocated),
         .live_bytes = atomic_u64_load(&counted->live_bytes),
         .finalizers_waiting = finalizers_waiting(&heap->finalizers),
         .heap_size = heap->options.heap_size,
+        .goal_bytes = atomic_u64_load(&counted->goal_bytes),
         .used_bytes = used < heap->options.heap_size ? used : heap->options.heap_size,
     };
     heap->memory.os->file_memory(heap->memory.os, heap->memory.views.file, &statistics->committed_bytes);
@@ -53,5 +53,7 @@ shale_status shale_heap_statistics(shale_heap *heap, shale_statistics *statistic
     durations_summarize(&counted->mark_time, &statistics->mark_time);
     durations_summarize(&counted->handshake, &statistics->handshake);
     durations_summarize(&counted->time_to_stop, &statistics->time_to_stop);
+    durations_summarize(&heap->allocation_stalls, &statistics->allocation_stall_time);
+    statistics->allocation_stalls = statistics->allocation_stall_time.count;
     return SHALE_OK;
 }

@@ -235,7 +235,7 @@ static void create_collector(struct graph *graph, enum shale_compaction compacti
     struct collector_options options = {.compaction = compaction,
                                         .faults = -1,
                                         .evacuate_percent = EVACUATE_PERCENT,
-                                        .trigger_percent = 50,
+                                        .target_percent = 200,
                                         .workers = 1};
     const char *failed;
     if (compaction != SHALE_COMPACTION_IN_PAUSE)

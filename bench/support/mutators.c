@@ -11,7 +11,7 @@ enum {
     LEAF_WORDS_MOST = 50,
     NODE_AND_LEAF_BYTES = 256, /* with their headers, about, on average */
     BATCH = 256,
-    TRIGGER = 25, /* percent: cycles come twice as often as by default */
+    TARGET = 130, /* percent of what is live: cycles come often */
     WINDOWS = 32
 };
 
@@ -200,7 +200,7 @@ void mutators_create(struct mutators *mutators, size_t live_bytes)
     options.ignore_environment = true;
     options.heap_size = live_bytes + live_bytes / 2;
     options.concurrent = SHALE_CONCURRENT_REQUIRE;
-    options.trigger = TRIGGER;
+    options.target = TARGET;
     mutators->heap = shale_heap_create(&options, &error);
     bench_require(mutators->heap != NULL, error.message);
     register_types(mutators);

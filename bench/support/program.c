@@ -38,7 +38,7 @@ void program_create(struct program *program, size_t heap_size, int faults, size_
     options.heap_size = heap_size;
     options.faults = faults;
     options.concurrent = SHALE_CONCURRENT_REQUIRE;
-    options.trigger = 100; /* cycles come when the benchmark asks for one */
+    options.target = 0; /* cycles come when the benchmark asks for one */
     program->heap = shale_heap_create(&options, &error);
     bench_require(program->heap != NULL, error.message);
     program->mutator = shale_attach(program->heap, &error);

@@ -74,7 +74,7 @@ void random_graph_create(struct random_graph *graph, size_t bytes, const shale_o
     shale_options own = *options;
     /* An eighth more for the directory's slots, and what the collector keeps in reserve. */
     own.heap_size = bytes + bytes / 2;
-    own.trigger = 100;
+    own.target = 0;
     own.evacuate = 0;
     graph->heap = shale_heap_create(&own, &error);
     bench_require(graph->heap != NULL, error.message);

@@ -36,7 +36,7 @@ struct random_graph {
 };
 
 /* `bytes` of objects, in a heap that has room for them and is created with `options`, except for the heap's
- * size, evacuation and the trigger: cycles come when the caller asks for one. */
+ * size, evacuation and the target: cycles come when the caller asks for one. */
 void random_graph_create(struct random_graph *graph, size_t bytes, const shale_options *options);
 void random_graph_destroy(struct random_graph *graph);
 

@@ -23,6 +23,8 @@ static const struct target targets[] = {
     {"flip-pause-live-objects",
      "flip pause with 32-byte objects, over that with as many bytes in 32 KiB objects",
      measure_flip_pause_live_objects},
+    {"cycle-heap-maximum", "a cycle with 10 MiB live in a heap of at most 16 GiB, over one in 64 MiB",
+     measure_cycle_heap_maximum},
     {"fault-thread", "p50 of a fault, over a bare poll, read and UFFDIO_CONTINUE", measure_fault_thread},
     {"fault-signal", "p50 of a fault, over a bare SIGBUS handler with UFFDIO_CONTINUE", measure_fault_signal},
     {"page-build-small", "bandwidth of building pages of 32-byte objects with two references, over memcpy",

@@ -78,7 +78,7 @@ static void create(struct objects *objects, size_t bytes)
     shale_options_init(&options);
     options.ignore_environment = true;
     options.heap_size = bytes * 2 + (HEAP_UNIT * 16);
-    options.trigger = 100;
+    options.target = 0;
     objects->heap = shale_heap_create(&options, &error);
     bench_require(objects->heap != NULL, error.message);
     objects->mutator = shale_attach(objects->heap, &error);
@@ -157,9 +157,9 @@ enum { UP_TO_SETTLING = 2, UP_TO_SCANNING = 3 }; /* handshakes */
 
 struct holder {
     shale_heap *heap;
-    unsigned handshakes;  /* to serve */
-    uint32_t attached;    /* atomic */
-    uint32_t released;    /* atomic */
+    unsigned handshakes; /* to serve */
+    uint32_t attached;   /* atomic */
+    uint32_t released;   /* atomic */
     pthread_t thread;
 };
 
@@ -184,8 +184,7 @@ static void *hold(void *argument)
 /* Returns when this thread's stores are those of a mutator that was scanned. */
 static void hold_marking(struct objects *objects, struct holder *holder, bool traced)
 {
-    *holder = (struct holder){.heap = objects->heap,
-                              .handshakes = traced ? UP_TO_SCANNING : UP_TO_SETTLING};
+    *holder = (struct holder){.heap = objects->heap, .handshakes = traced ? UP_TO_SCANNING : UP_TO_SETTLING};
     bench_require(pthread_create(&holder->thread, NULL, hold, holder) == 0, "a thread could not be started");
     while (__atomic_load_n(&holder->attached, __ATOMIC_ACQUIRE) == 0)
         sched_yield();

@@ -29,7 +29,7 @@ static const char usage_text[] =
     "Compressed\n"
     "files are just bytes. Words longer than %zu letters are left out and reported.\n"
     "\n"
-    "  -H, --heap SIZE        size of the heap, such as 64M (default %zuM)\n"
+    "  -H, --heap SIZE        what the heap may grow to: 64M, auto (default %zuM)\n"
     "  -j, --threads N        threads that read files (default %d)\n"
     "      --faults HOW       who answers page faults while the heap is compacted:\n"
     "                         thread (default) or signal\n"

@@ -122,7 +122,8 @@ static void print_collector(const shale_statistics *s)
     char moved[64];
     snprintf(moved, sizeof moved, "in %s objects", grouped(s->objects_moved));
     puts("\nHeap");
-    print_size("size", s->heap_size, "");
+    print_size("size", s->heap_size, "at most");
+    print_size("goal", s->goal_bytes, "for what is used");
     print_size("used", s->used_bytes, "in regions that are not free");
     print_size("live", s->live_bytes, "found by the last mark");
     print_size("allocated", s->bytes_allocated, "since the start");
@@ -152,6 +153,7 @@ bool report_table(const struct job *job, const struct listing *listing)
     printf("\n%-24s %14s %11s %11s %11s\n", "While running, ms", "count", "p50", "p99", "max");
     print_durations("mark", &statistics.mark_time);
     print_durations("handshake", &statistics.handshake);
+    print_durations("allocation stall", &statistics.allocation_stall_time);
     return flushed();
 }
 
@@ -197,8 +199,10 @@ void report_values(const struct job *job, const struct listing *listing)
     value("bytes_allocated", s.bytes_allocated);
     value("live_bytes", s.live_bytes);
     value("heap_size", s.heap_size);
+    value("goal_bytes", s.goal_bytes);
     duration_values("flip_pause", &s.flip_pause);
     duration_values("mark_time", &s.mark_time);
     duration_values("handshake", &s.handshake);
     duration_values("time_to_stop", &s.time_to_stop);
+    duration_values("allocation_stall", &s.allocation_stall_time);
 }

@@ -175,10 +175,23 @@ typedef struct shale_encoding {
 /* Options of a heap. Always start from shale_options_init; fields are added at the end in later versions.
  * Options that have a name can also be set by shale_options_set and, unless `ignore_environment`, by an
  * environment variable, which wins: SHALE_HEAP=256M and so on. A SHALE_* variable that is no option, or
- * whose value is not understood, makes shale_heap_create fail with a message that names it. */
+ * whose value is not understood, makes shale_heap_create fail with a message that names it.
+ *
+ * A heap_size of 0 ("auto") is a quarter of the memory that this process may use: of the machine's, or of what
+ * the memory cgroups that it is in leave it. Any other is rounded up to 2 MiB.
+ * A large maximum costs address space only; what the heap really takes follows what is live.
+ *
+ * The one to tune is `target`, 110 to 1000: memory against the collector's work. With 200 the heap is kept
+ * within twice what is live, and a cycle runs each time about as much was allocated as is live. It grows beyond
+ * that, up to heap_size, when the program allocates faster than memory can be collected, and is not collected
+ * before it has grown to some 16 MiB. With 0 ("off") cycles run only when memory has run out, or when somebody asks
+ * for one.
+ *
+ * Memory that a cycle freed is used again first. What has been free for longer than `release`, and for longer
+ * than two cycles took to follow each other (but for no more than ten times `release`), goes back to the system. */
 typedef struct shale_options {
     size_t struct_size;
-    /* "heap": bytes, fixed at creation; rounded up to 2 MiB; 4 MiB to 62 GiB. All of it is for objects: while a
+    /* "heap": bytes that it may grow to, 4 MiB to 62 GiB; 0: see above. All of it is for objects: while a
      * compaction runs in a heap that is nearly full, up to a thirty-second more memory is in use, rounded up to
      * 2 MiB. While 1.15 times the bytes of live objects, headers included, and 256 KiB for each attached mutator
      * fit, no allocation fails. */
@@ -187,7 +200,8 @@ typedef struct shale_options {
     int concurrent;    /* "concurrent": SHALE_CONCURRENT_AUTO, _REQUIRE or _NEVER */
     int verify;        /* "verify": 0 off; 1 check each cycle, stopped until checked; 2 concurrently */
     unsigned stress;   /* "stress": 0 off; N: move everything at each N-th allocation slow path */
-    unsigned trigger;  /* "trigger": start a cycle when this percentage of what was free is used up */
+    unsigned target;   /* "target": percent of what is live that the heap is kept within; 0: see above */
+    unsigned release;  /* "release": milliseconds that memory is free before it goes back to the system */
     unsigned evacuate; /* "evacuate": regions at most this percentage live are sparse */
     unsigned workers;  /* "workers": threads that mark and compact */
     unsigned
@@ -289,13 +303,15 @@ typedef struct shale_statistics {
     uint64_t bytes_allocated;     /* by mutators since creation, counted by allocation chunks */
     uint64_t live_bytes;          /* found live by the last mark */
     uint64_t finalizers_waiting;  /* objects in the queue of shale_finalizer_take */
-    uint64_t heap_size;           /* bytes, the fixed maximum */
+    uint64_t heap_size;           /* bytes, the maximum; chosen at creation if it was 0 in the options */
+    uint64_t goal_bytes;          /* what used_bytes is to stay within, by the target; see shale_options */
     uint64_t used_bytes;          /* in regions that are not free; at most heap_size */
     uint64_t committed_bytes;     /* memory the heap's file holds now; see shale_options.heap_size */
     shale_durations flip_pause;   /* the global stop that changes addresses, after all threads stopped */
     shale_durations mark_time;    /* marking, while the program runs */
     shale_durations handshake;    /* from asking all threads for something until the last has done it */
     shale_durations time_to_stop; /* from asking for a stop until the last thread stopped */
+    shale_durations allocation_stall_time; /* how long each of allocation_stalls took */
 } shale_statistics;
 
 /* Takes a snapshot of the heap's statistics. Any thread; neither waits for a stop nor for a cycle. */

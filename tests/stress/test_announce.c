@@ -47,7 +47,7 @@ static int use(const char *what, enum stress_mode mode)
 {
     shale_options options;
     stress_options(&options, mode, (size_t)8 << 20, NULL);
-    options.trigger = 100; /* no cycle but those that are asked for */
+    options.target = 0; /* no cycle but those that are asked for */
     shale_heap *heap = stress_heap(&options);
     const shale_type *type = shale_type_register(
         heap,

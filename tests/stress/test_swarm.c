@@ -252,7 +252,7 @@ static void draw_run(struct run *run)
     stress_options(&run->options, run->mode, heap_size, NULL);
     run->options.stress = stress[stress_random_below(&random, 4)];
     run->options.verify = (int)stress_random_below(&random, 3);
-    run->options.trigger = 20 + stress_random_below(&random, 81);
+    run->options.target = stress_random_below(&random, 8) == 0 ? 0 : 110 + stress_random_below(&random, 400);
     run->options.evacuate = stress_random_below(&random, 101);
     run->options.workers = 1 + stress_random_below(&random, 3);
     run->options.encoding = shadow_encoding_options(run->encoding);
@@ -282,11 +282,10 @@ static void replace_drawn(struct run *run)
 
 static void print_run(const struct run *run)
 {
-    printf("  seed %llu: %u threads, %u workers, heap %zuM, faults %s, stress %u, verify %d, trigger %u, "
-           "evacuate %u, "
-           "%s:",
+    printf("  seed %llu: %u threads, %u workers, heap %zuM, faults %s, stress %u, verify %d, target %u, "
+           "evacuate %u, %s:",
            (unsigned long long)run->seed, run->threads, run->options.workers, run->options.heap_size >> 20,
-           stress_mode_names[run->mode], run->options.stress, run->options.verify, run->options.trigger,
+           stress_mode_names[run->mode], run->options.stress, run->options.verify, run->options.target,
            run->options.evacuate, shadow_encoding_names[run->encoding]);
     for (unsigned i = 0; i < sizeof feature_names / sizeof feature_names[0]; i++) {
         if ((run->features >> i & 1) != 0)

@@ -9,6 +9,7 @@ static const struct {
     const char *name;
     int error;
 } kinds[OS_CALLS] = {
+    [OS_MEMORY_LIMIT] = {"memory_limit", EOPNOTSUPP},
     [OS_FILE_CREATE] = {"file_create", EMFILE},
     [OS_FILE_CLOSE] = {"file_close", EIO},
     [OS_FILE_MEMORY] = {"file_memory", EIO},
@@ -211,6 +212,7 @@ static size_t failing_page_size(const struct os *os)
         return status != 0 ? status : os->call arguments; \
     }
 
+PASS_ON(OS_MEMORY_LIMIT, memory_limit, (const struct os *os, uint64_t *bytes), (os, bytes))
 PASS_ON(OS_FILE_MEMORY, file_memory, (const struct os *os, int file, uint64_t *bytes), (os, file, bytes))
 PASS_ON(OS_FILE_DISCARD, file_discard, (const struct os *os, int file, size_t offset, size_t size),
         (os, file, offset, size))
@@ -243,6 +245,7 @@ void os_failing_init(struct os_failing *failing)
     failing->os = (struct os){
         .name = "failing",
         .page_size = failing_page_size,
+        .memory_limit = failing_memory_limit,
         .file_create = failing_file_create,
         .file_close = failing_file_close,
         .file_memory = failing_file_memory,

@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 
 enum os_call {
+    OS_MEMORY_LIMIT,
     OS_FILE_CREATE,
     OS_FILE_CLOSE,
     OS_FILE_MEMORY,

@@ -74,24 +74,39 @@ static void test_begin_cycle(void **state)
     assert_int_equal(regions[born].largest + regions[allocating].largest, 0);
 }
 
-/* Regions with memory are handed out before those without, and only given back beyond `keep`. */
+/* Regions with memory are handed out before those without, and are given back in the order in which they became
+ * free, when they have been for long enough. */
 static void test_discarding(void **state)
 {
     (void)state;
-    region_number first = region_take(&table, REGION_USED, 0);
-    region_number second = region_take(&table, REGION_USED, 0);
-    assert_int_equal(region_take_resident(&table, 0), REGION_NONE);
-    region_free(&table, first);
-    region_free(&table, second);
-    assert_int_equal(region_take_resident(&table, 2), REGION_NONE);
-    region_number discarded = region_take_resident(&table, 1);
-    assert_true(discarded == first || discarded == second);
+    uint64_t freed_at;
+    region_number taken[4];
+    for (int i = 0; i < 4; i++)
+        taken[i] = region_take(&table, REGION_USED, 0);
+    assert_false(region_oldest(&table, &freed_at));
+    assert_int_equal(region_take_oldest(&table, UINT64_MAX), REGION_NONE);
+    for (uint64_t i = 0; i < 4; i++) {
+        region_table_set_time(&table, 10 + i);
+        region_free(&table, taken[i]);
+    }
+    assert_true(region_oldest(&table, &freed_at));
+    assert_int_equal(freed_at, 10);
+    assert_int_equal(region_take_oldest(&table, 9), REGION_NONE);
+    assert_int_equal(region_take_oldest(&table, 11), taken[0]);
     assert_int_equal(region_free_count(&table), REGIONS - 1);
-    region_return_discarded(&table, discarded);
+    region_return_discarded(&table, taken[0]);
     assert_int_equal(region_free_count(&table), REGIONS);
-    assert_false(regions[discarded].dirty);
-    assert_int_equal(region_take(&table, REGION_USED, 0), first + second - discarded);
-    assert_int_equal(region_take(&table, REGION_USED, 0), discarded);
+    assert_false(regions[taken[0]].dirty);
+    assert_int_equal(region_take_oldest(&table, 11), taken[1]);
+    region_return_discarded(&table, taken[1]);
+    assert_int_equal(region_take_oldest(&table, 11), REGION_NONE);
+    /* The last that was freed, the one before, and then those without memory. */
+    assert_int_equal(region_take(&table, REGION_USED, 0), taken[3]);
+    assert_int_equal(region_take(&table, REGION_USED, 0), taken[2]);
+    assert_false(region_oldest(&table, &freed_at));
+    assert_int_equal(region_take(&table, REGION_USED, 0), taken[1]);
+    assert_int_equal(region_take(&table, REGION_USED, 0), taken[0]);
+    assert_int_equal(region_take(&table, REGION_USED, 0), 4);
 }
 
 /* ---- model ---------------------------------------------------------------------------------------------- */
@@ -101,6 +116,9 @@ enum model_state { UNTOUCHED, TAKEN, RESIDENT, DISCARDED, WITH_SYSTEM };
 struct model {
     enum model_state states[REGIONS];
     unsigned counts[WITH_SYSTEM + 1];
+    region_number resident[REGIONS]; /* the one freed last is the last; as many as the count says */
+    uint64_t freed_at[REGIONS];
+    uint64_t now;
 };
 
 static void move(struct model *model, region_number region, enum model_state from, enum model_state to)
@@ -129,27 +147,42 @@ static void step_take(struct model *model, struct test_random *random)
                                 : model->counts[DISCARDED] != 0 ? DISCARDED
                                                                 : UNTOUCHED;
     move(model, region, expected, TAKEN);
+    if (expected == RESIDENT)
+        assert_int_equal(region, model->resident[model->counts[RESIDENT]]);
     /* Memory that may hold anything is said to. */
     assert_int_equal(regions[region].dirty, expected == RESIDENT);
 }
 
+static void model_freed(struct model *model, region_number region)
+{
+    model->resident[model->counts[RESIDENT] - 1] = region;
+    model->freed_at[region] = model->now;
+}
+
 static void step_discard(struct model *model, struct test_random *random)
 {
-    uint32_t keep = (uint32_t)test_random_below(random, 6);
-    region_number region = region_take_resident(&table, keep);
-    if (model->counts[RESIDENT] <= keep) {
+    uint64_t time = model->now - test_random_below(random, 20);
+    uint64_t oldest;
+    region_number region = region_take_oldest(&table, time);
+    if (model->counts[RESIDENT] == 0 || model->freed_at[model->resident[0]] > time) {
         assert_int_equal(region, REGION_NONE);
         return;
     }
+    assert_int_equal(region, model->resident[0]);
     move(model, region, RESIDENT, WITH_SYSTEM);
+    memmove(model->resident, model->resident + 1, model->counts[RESIDENT] * sizeof model->resident[0]);
     assert_int_equal(region_free_count(&table), model_free(model));
     if (test_random_chance(random, 20)) {
         region_free(&table, region); /* the system would not have it */
         move(model, region, WITH_SYSTEM, RESIDENT);
+        model_freed(model, region);
     } else {
         region_return_discarded(&table, region);
         move(model, region, WITH_SYSTEM, DISCARDED);
     }
+    assert_int_equal(region_oldest(&table, &oldest), model->counts[RESIDENT] != 0);
+    if (model->counts[RESIDENT] != 0)
+        assert_int_equal(oldest, model->freed_at[model->resident[0]]);
 }
 
 static void step_free(struct model *model, struct test_random *random)
@@ -157,16 +190,19 @@ static void step_free(struct model *model, struct test_random *random)
     region_number region = (region_number)test_random_below(random, REGIONS);
     if (model->states[region] != TAKEN)
         return;
+    model->now += test_random_below(random, 4);
+    region_table_set_time(&table, model->now);
     region_set_state(&table, region, REGION_USED);
     region_free(&table, region);
     move(model, region, TAKEN, RESIDENT);
+    model_freed(model, region);
 }
 
 static void test_random_sequences(void **state)
 {
     (void)state;
     struct test_random random = test_random_make(test_seed(), 0);
-    struct model model = {.counts = {[UNTOUCHED] = REGIONS}};
+    struct model model = {.counts = {[UNTOUCHED] = REGIONS}, .now = 100};
     for (unsigned step = 0; step < test_rounds(100000, 5000); step++) {
         switch (test_random_below(&random, 3)) {
         case 0:
@@ -180,6 +216,7 @@ static void test_random_sequences(void **state)
         }
         assert_int_equal(region_free_count(&table), model_free(&model));
         assert_int_equal(table.resident_count, model.counts[RESIDENT]);
+        assert_int_equal(region_touched(&table), REGIONS - model.counts[UNTOUCHED]);
         region_number any = (region_number)test_random_below(&random, REGIONS);
         assert_int_equal(region_get_state(&table, any) != REGION_FREE, model.states[any] == TAKEN);
     }
