@@ -93,21 +93,40 @@ void shale_barrier_slow(shale_mutator *api, void *object, void *slot, uint64_t w
 
 /* ---- many slots ------------------------------------------------------------------------------------ */
 
-/* Which of the slots hold pointers and which values only the object's type tells. */
-static void visit_slots(struct mutator *mutator, void *object, const void *first, size_t count,
-                        slots_visitor visit, void *context)
-{
-    uint64_t header = ((const uint64_t *)object)[-1];
-    size_t from = (size_t)((const char *)first - (char *)object);
-    object_visit_slots(memory_type(&mutator->heap->memory, header), header, object, object, from,
-                       from + count * sizeof(uint64_t), visit, context);
-}
+/* Words that are read before any of them is stored. */
+enum { MOVED_AT_ONCE = 64 };
 
-static void shade_all(struct mutator *mutator, void *object, const void *first, size_t count)
+/* Shades `count` words that are in the object's slots from `first` on, or are about to be stored there, and are to be
+ * read at `words`. Which of them hold pointers and which values only the object's type tells. */
+static void shade_words(struct mutator *mutator, void *object, const uint64_t *first, size_t count,
+                        uint64_t *words)
 {
     struct mark *mark = &mutator->heap->collector.mark;
     struct shading shading = {&mark->work, mark->memory, &mutator->local.shaded};
-    visit_slots(mutator, object, first, count, shade_slots, &shading);
+    uint64_t header = ((const uint64_t *)object)[-1];
+    size_t from = (size_t)((const char *)first - (char *)object);
+    /* Where the object would begin, were `words` its slots. */
+    char *copy = (char *)((uintptr_t)words - from);
+    object_visit_slots(memory_type(mark->memory, header), header, copy, object, from,
+                       from + count * sizeof(uint64_t), shade_slots, &shading);
+}
+
+/* Stores words that have been read. They are shaded before any is stored, and not read from the slots
+ * afterwards: by then another mutator, which began before, may have overwritten them without having seen them. */
+static void store_words(struct mutator *mutator, void *object, uint64_t *target, uint64_t *words,
+                        size_t count, bool backwards)
+{
+    uint32_t barrier = mutator->local.bump.api.barrier;
+    if ((barrier & BARRIER_NEW) != 0)
+        shade_words(mutator, object, target, count, words);
+    for (size_t i = 0; i < count; i++) {
+        size_t index = backwards ? count - 1 - i : i;
+        /* Whether these slots hold pointers or values is not said. Taken as values, no word is found wrong that
+         * is right as either. */
+        if ((barrier & BARRIER_CHECK) != 0)
+            may_store(mutator, object, &target[index], words[index], true);
+        atomic_u64_store_release((atomic_u64 *)&target[index], words[index]);
+    }
 }
 
 void shale_move_slots(shale_mutator *api, void *object, void *to, const void *from, size_t count)
@@ -115,25 +134,21 @@ void shale_move_slots(shale_mutator *api, void *object, void *to, const void *fr
     struct mutator *mutator = mutator_of(api);
     uint64_t *target = to;
     const uint64_t *source = from;
-    uint32_t barrier = api->barrier;
-    if ((barrier & BARRIER_REFUSE) != 0) {
+    if ((api->barrier & BARRIER_REFUSE) != 0) {
         mutator_check(mutator, "shale_move_slots");
         return;
     }
-    if ((barrier & BARRIER_OLD) != 0)
-        shade_all(mutator, object, to, count);
+    if ((api->barrier & BARRIER_OLD) != 0)
+        shade_words(mutator, object, target, count, target);
     /* Word by word, in memmove's direction: another thread that reads a slot sees an old or a new word. */
     bool backwards = target > source;
-    for (size_t i = 0; i < count; i++) {
-        size_t index = backwards ? count - 1 - i : i;
-        uint64_t word = atomic_u64_load_dependent((const atomic_u64 *)&source[index]);
-        /* Whether these slots hold pointers or values is not said. Taken as values, no word is found wrong that
-         * is right as either. */
-        if ((barrier & BARRIER_CHECK) != 0)
-            may_store(mutator, object, &target[index], word, true);
-        atomic_u64_store_release((atomic_u64 *)&target[index], word);
+    uint64_t words[MOVED_AT_ONCE];
+    for (size_t done = 0; done < count;) {
+        size_t part = count - done < MOVED_AT_ONCE ? count - done : MOVED_AT_ONCE;
+        size_t first = backwards ? count - done - part : done;
+        for (size_t i = 0; i < part; i++)
+            words[i] = atomic_u64_load_dependent((const atomic_u64 *)&source[first + i]);
+        store_words(mutator, object, &target[first], words, part, backwards);
+        done += part;
     }
-    /* No safepoint lies between the stores and this. */
-    if ((barrier & BARRIER_NEW) != 0)
-        shade_all(mutator, object, to, count);
 }
