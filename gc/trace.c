@@ -207,12 +207,18 @@ void trace(struct tracer *tracer)
     }
 }
 
+/* Mutators set bits meanwhile, those of what was born among them, which need not be looked at. Loading the word once
+ * more acquires what the setter released: header and `born_from`. */
 static void rescan_region(struct tracer *tracer, region_number region)
 {
+    const uint64_t *bits = tracer->memory->live_bits;
     granule_number granule = granule_of(region_start(region));
     granule_number end = granule + REGION_GRANULES;
-    while ((granule = bits_next(tracer->memory->live_bits, granule, end)) < end)
-        look_at(tracer, granule++);
+    for (; (granule = bits_next(bits, granule, end)) < end; granule++) {
+        atomic_u64_load_acquire((const atomic_u64 *)&bits[granule >> 6]);
+        if (!region_born_at(&tracer->memory->regions, granule_start(granule)))
+            look_at(tracer, granule);
+    }
 }
 
 bool trace_rescan(struct tracer *tracer)

@@ -102,14 +102,14 @@ static inline bool atomic_u32_cas_full(atomic_u32 *a, uint32_t expected, uint32_
 }
 
 /* Sets the bits of `mask`. */
-static inline void atomic_u64_or(atomic_u64 *a, uint64_t mask)
+static inline void atomic_u64_or_release(atomic_u64 *a, uint64_t mask)
 {
-    AO_or(&a->word, mask);
+    AO_or_release(&a->word, mask);
 }
 
-static inline bool atomic_u64_cas(atomic_u64 *a, uint64_t expected, uint64_t value)
+static inline bool atomic_u64_cas_release(atomic_u64 *a, uint64_t expected, uint64_t value)
 {
-    return AO_compare_and_swap(&a->word, expected, value) != 0;
+    return AO_compare_and_swap_release(&a->word, expected, value) != 0;
 }
 
 /* Ordered with everything before and after it. */

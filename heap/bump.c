@@ -26,7 +26,7 @@ void bump_record(struct bump *bump, struct memory *memory)
         for (; object < cursor && granule_of(object) >> 6 == chunk;
              object += memory_object_size(memory, object))
             bits |= UINT64_C(1) << (granule_of(object) & 63);
-        atomic_u64_or((atomic_u64 *)&memory->live_bits[chunk], bits);
+        atomic_u64_or_release((atomic_u64 *)&memory->live_bits[chunk], bits);
     }
     bump->recorded = bump->api.cursor;
 }

@@ -5,7 +5,8 @@
  * g is the address of an object that marking reached, or that was allocated since its mutator was scanned
  * (*born*). Markers set the former; of the latter each mutator sets its own, chunk of its buffer by chunk, at the
  * latest in the flip (bump.h). While marking runs, several threads set bits of one word, so that takes the
- * functions called shared; later readers come after a handshake or a stop that all of them took part in.
+ * functions called shared; later readers come after a handshake or a stop that all of them took part in. Setting a bit
+ * releases what its setter knows of the object, its header above all, for those who find objects by their bits.
  */
 #ifndef SHALE_HEAP_LIVE_BITS_H
 #define SHALE_HEAP_LIVE_BITS_H
