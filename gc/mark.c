@@ -122,7 +122,6 @@ void mark_prepare(struct mark *mark)
     }
     for (unsigned i = 0; i < mark->workers->count; i++)
         trace_begin(&mark->tracers[i]);
-    work_drop(&mark->work);
     weak_begin(&mark->weak);
 }
 
@@ -167,6 +166,7 @@ void mark_decide(struct mark *mark)
 {
     const struct world *world = mark->world;
     atomic_u32_store(&mark->active, 0);
+    world->await_root_changes(world->context);
     world->handshake(world->context, STAGE_DECIDED, finish_local, mark);
 }
 
@@ -211,13 +211,15 @@ void mark_weak(struct mark *mark)
 
 void mark_count(struct mark *mark)
 {
-    mark->objects = 0;
-    mark->bytes = 0;
+    mark->objects = atomic_u64_load(&mark->work.placed_objects);
+    mark->bytes = atomic_u64_load(&mark->work.placed_bytes);
     for (unsigned i = 0; i < mark->workers->count; i++) {
         trace_end(&mark->tracers[i]);
         mark->objects += mark->tracers[i].objects;
         mark->bytes += mark->tracers[i].bytes;
     }
+    /* Somebody who changed the heap's roots may have offered objects that were marked meanwhile. */
+    work_drop(&mark->work);
     packet_pool_trim(&mark->work.pool);
 }
 

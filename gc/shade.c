@@ -8,6 +8,8 @@ void shade_in_place(struct work *work, struct memory *memory, granule_number gra
     if (bits_set_shared(memory->live_bits, granule)) {
         uint32_t size = (uint32_t)memory_object_size(memory, granule_start(granule));
         region_add_live(&memory->regions, region_of(granule_start(granule)), size, size);
+        atomic_u64_fetch_add(&work->placed_objects, 1);
+        atomic_u64_fetch_add(&work->placed_bytes, size);
     }
     /* After the bit: whoever looks at the region again finds the object. */
     atomic_u8_store_release(&memory->regions.regions[region_of(granule_start(granule))].rescan, 1);

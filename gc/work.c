@@ -30,6 +30,8 @@ void work_drop(struct work *work)
     for (struct packet *packet; (packet = packet_take_full(&work->pool)) != NULL;)
         packet_give_free(&work->pool, packet);
     atomic_u32_store(&work->noted, 0);
+    atomic_u64_store(&work->placed_objects, 0);
+    atomic_u64_store(&work->placed_bytes, 0);
 }
 
 void work_offer(struct work *work, struct packet *packet)

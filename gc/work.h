@@ -28,6 +28,9 @@ struct work {
     atomic_u32 idle;
     bool over;
     atomic_u32 noted; /* not 0: regions have marked objects whose slots are to be looked at */
+    /* What was marked in place, without a tracer to count it. */
+    atomic_u64 placed_objects;
+    atomic_u64 placed_bytes;
 };
 
 /* Returns 0 or a negative errno value. */
@@ -37,7 +40,7 @@ void work_destroy(struct work *work);
 /* No tracer runs: so many are about to. */
 void work_begin(struct work *work, unsigned tracers);
 
-/* Nobody offers or takes: forgets all work. */
+/* Nobody offers or takes: forgets all work, and what was counted. */
 void work_drop(struct work *work);
 
 /* Any thread: a packet with work for whoever comes first. */

@@ -30,6 +30,8 @@ struct world {
     /* Running: shows the roots that belong to no mutator. They may be changed at the same time, by stores that shade
      * what they overwrite. */
     void (*visit_heap_roots)(void *context, struct shale_visitor *visitor);
+    /* Running: returns when all that were adding or removing roots of the heap at the call are done with it. */
+    void (*await_root_changes)(void *context);
 
     /* Returns when every mutator is stopped or in a native section; they stay so until `resume`. */
     void (*stop)(void *context);

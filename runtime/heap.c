@@ -101,6 +101,11 @@ static void world_publish_finalizable(void *context)
         heap->options.finalizers_queued(heap->options.finalizers_queued_context);
 }
 
+static void world_await_root_changes(void *context)
+{
+    roots_await_changes(context);
+}
+
 static void world_visit_mutators(void *context, local_function function, void *argument)
 {
     shale_heap *heap = context;
@@ -124,6 +129,7 @@ static const struct world world_functions = {
     .visit_heap_roots = world_visit_heap_roots,
     .queue_finalizable = world_queue_finalizable,
     .publish_finalizable = world_publish_finalizable,
+    .await_root_changes = world_await_root_changes,
     .stop = world_stop,
     .resume = world_resume,
     .visit_roots = world_visit_roots,

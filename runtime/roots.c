@@ -64,6 +64,12 @@ void roots_visit_heap(shale_heap *heap, struct shale_visitor *visitor)
     pthread_mutex_unlock(&heap->roots.lock);
 }
 
+void roots_await_changes(shale_heap *heap)
+{
+    pthread_mutex_lock(&heap->roots.lock);
+    pthread_mutex_unlock(&heap->roots.lock);
+}
+
 void roots_visit(shale_heap *heap, struct shale_visitor *visitor)
 {
     visit_heap(heap, visitor);

@@ -14,7 +14,9 @@
  * handshake is a good moment to read them: marking treats them like slots of objects. They are written by stores that
  * shade [shade]. A visitor of the heap that is added or removed shades all it shows, as storing or
  * overwriting each slot would. Either the collector, which looks at `active` being set before it visits the
- * list, sees the visitor, or whoever changed the list sees `active`: both hold the list's lock meanwhile.
+ * list, sees the visitor, or whoever changed the list sees `active`: both hold the list's lock meanwhile. When marking
+ * ends, the collector clears `active` and takes the lock once more, since who changes the list need not be a mutator: so
+ * nobody shades any more when no handshake would wait for it.
  */
 #ifndef SHALE_RUNTIME_ROOTS_H
 #define SHALE_RUNTIME_ROOTS_H
@@ -51,6 +53,9 @@ void roots_visit_own(struct mutator *mutator, struct shale_visitor *visitor);
 
 /* Running: shows the roots of the heap. */
 void roots_visit_heap(shale_heap *heap, struct shale_visitor *visitor);
+
+/* Running: waits for whoever is adding or removing visitors of the heap. */
+void roots_await_changes(shale_heap *heap);
 
 /* The world is stopped: shows all roots of all mutators and of the heap. */
 void roots_visit(shale_heap *heap, struct shale_visitor *visitor);

@@ -224,6 +224,7 @@ static void create_collector(struct graph *graph, enum shale_compaction compacti
                                   .visit_mutator_roots = no_mutator_roots,
                                   .visit_heap_roots = show_roots,
                                   .queue_finalizable = no_finalizers,
+                                  .await_root_changes = nothing,
                                   .stop = nothing,
                                   .resume = nothing,
                                   .visit_mutators = no_mutators,

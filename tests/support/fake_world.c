@@ -109,6 +109,12 @@ static uint64_t fake_queue_finalizable(void *context, bool (*is_dead)(void *argu
     return 0;
 }
 
+/* Nobody changes roots of the heap while the collector runs. */
+static void fake_await_root_changes(void *context)
+{
+    (void)context;
+}
+
 static void fake_visit_mutators(void *context, local_function function, void *argument)
 {
     struct fake_world *fake = context;
@@ -138,6 +144,7 @@ void fake_world_init(struct fake_world *fake, struct model *model)
         .visit_mutator_roots = fake_visit_mutator_roots,
         .visit_heap_roots = fake_visit_heap_roots,
         .queue_finalizable = fake_queue_finalizable,
+        .await_root_changes = fake_await_root_changes,
         .stop = fake_stop,
         .resume = fake_resume,
         .visit_roots = fake_visit_roots,
