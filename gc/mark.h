@@ -7,30 +7,30 @@
  * live [live], every region's live_bytes and largest describe what was marked in it, and nothing that a
  * mutator can get hold of is left unmarked.
  *
- *  1. Handshake BEGUN: every mutator's stores shade what they overwrite and what they store. Then another one, in which
- *     nothing is done: when it is over, so is every store that began before all barriers were on.
- *  2. Handshake TRACING: each shades its own roots, from then on its stores shade only what they overwrite, and what it
+ *  1. Handshake BEGUN: every mutator's stores shade what they overwrite and what they store.
+ *  2. A handshake in which nothing is done: stores that began before all barriers were on are over.
+ *  3. Handshake TRACING: each shades its own roots, from then on its stores shade only what they overwrite, and what it
  *     allocates is born.
- *  3. The roots of the heap are shaded. They are written by stores with a barrier, like slots of objects.
- *  4. All is traced; a handshake has every mutator offer what it shaded since; until nothing is offered, and no weak
+ *  4. The roots of the heap are shaded. They are written by stores with a barrier, like slots of objects.
+ *  5. All is traced; a handshake has every mutator offer what it shaded since; until nothing is offered, and no weak
  *     reference was read meanwhile [weak-phase].
- *  5. Handshake DECIDED: the barriers are off.
- *  6. Weak references to what is dead are cleared. Objects with finalizers that are dead are queued, and they and what they
+ *  6. Handshake DECIDED: the barriers are off.
+ *  7. Weak references to what is dead are cleared. Objects with finalizers that are dead are queued, and they and what they
  *     lead to is marked: no mutator can get hold of them before they are taken from the queue.
  *
  * Why nothing is lost. While anything live is unmarked, each such object is reached by a path of unmarked objects from
  * one that was shaded. A mutator that was scanned only ever holds objects that are marked, born or so protected: it
  * held or could reach them when it was scanned, or it read them from a slot. To make an object X unprotected, the
- * path to it must be cut: the store that cuts it shades what it overwrites. Two cases remain, both with a mutator M that
+ * path to it must be cut: the store that cuts it shades what it overwrites. Three cases remain, with a mutator M that
  * is not yet scanned, whose frames hold X, while nothing else does:
  *
  *  - M stores X into an object that was traced already, and forgets X before it is scanned. Hence such a store shades
  *    what it stores (BARRIER_NEW) for as long as its mutator is not scanned.
  *  - M' that was scanned reads X from a slot, and another mutator overwrites that slot. All have their barriers on
- *    since before the first was scanned, hence two handshakes and not one. And the other must not shade
- *    something else: between its reading what the slot holds and its store, M, when its barrier was not on yet, may
- *    have stored X there. So when the first is scanned, every store under way must have begun with all barriers on,
- *    hence the handshake in between (the model found this one).
+ *    since before the first was scanned, hence a handshake of its own for that.
+ *  - M stores X into a slot before its barrier is on, and forgets X before it is scanned. M', scanned, reads X. M'' then
+ *    overwrites X without having shaded it: its barrier was on, and its store has read the slot before M's store. That
+ *    store of M'' began before all barriers were on, hence the handshake between.
  *
  * An object that is allocated before its mutator is scanned is marked like any other, since what is stored into it
  * first is stored without a barrier; one that is allocated afterwards is born. (<shale/shale.h> allows plain first
@@ -40,7 +40,8 @@
  * its packet was empty since the handshake before. So at the start nothing was shaded that was not marked, and by
  * the above everything live is marked; from then on stores find only marked objects to shade, which they leave out.
  *
- * tests/model/marking.pml has the protocol in Promela.
+ * tests/property/test_litmus.c tries each of these cases in all interleavings, with and without what is there
+ * against it; tests/model/marking.pml has the protocol in Promela.
  *
  * Who writes what: `active` the collector, read by who registers roots of the heap; the rest the collector, or its
  * workers as said in work.h and trace.h.
@@ -79,15 +80,15 @@ void mark_run(struct mark *mark);
 
 /* Clears what the last cycle left. */
 void mark_prepare(struct mark *mark);
-/* Steps 1 to 3. */
+/* Steps 1 to 4. */
 void mark_roots(struct mark *mark);
 /* Traces what was shaded, on all workers. */
 void mark_trace(struct mark *mark);
 /* Has all mutators offer what they shaded. Returns whether there was nothing. */
 bool mark_flush(struct mark *mark);
-/* Step 5. */
-void mark_decide(struct mark *mark);
 /* Step 6. */
+void mark_decide(struct mark *mark);
+/* Step 7. */
 void mark_weak(struct mark *mark);
 /* Counts what was marked. */
 void mark_count(struct mark *mark);

@@ -5,8 +5,8 @@
  * what is overwritten, before the store, and what is stored, before the mutator's next safepoint [shade].
  *
  * Two mutators that store into one slot at the same time may both read and shade the same old content, and neither what
- * the other stored. Nothing is lost: what the other stored it had in hand, so it is protected as everything is that
- * a scanned mutator holds, or was shaded as it was stored (mark.h).
+ * the other stored. Nothing is lost once anybody is scanned: both stores then began when all barriers were on. So what
+ * the other stored is protected as everything is that a scanned mutator holds, or was shaded as it was stored (mark.h).
  */
 #ifndef SHALE_RUNTIME_BARRIER_H
 #define SHALE_RUNTIME_BARRIER_H
