@@ -42,6 +42,27 @@ static void stacks_are_last_in_first_out(void **state)
     packet_pool_destroy(&pool);
 }
 
+/* A pop that was interrupted between reading the head and changing it must fail when the same packet is first again, with
+ * another one below it. */
+static void heads_with_the_same_first_packet_differ(void **state)
+{
+    (void)state;
+    struct packet_pool pool;
+    assert_int_equal(packet_pool_create(&pool, os_linux(), 2), 0);
+    struct packet *below = packet_take_free(&pool);
+    struct packet *first = packet_take_free(&pool);
+    packet_give_free(&pool, below);
+    packet_give_free(&pool, first);
+    uint64_t before = atomic_u64_load(&pool.free.head);
+    assert_ptr_equal(packet_take_free(&pool), first);
+    assert_ptr_equal(packet_take_free(&pool), below);
+    packet_give_free(&pool, first);
+    uint64_t after = atomic_u64_load(&pool.free.head);
+    assert_int_equal((uint32_t)before, (uint32_t)after);
+    assert_int_not_equal(before, after);
+    packet_pool_destroy(&pool);
+}
+
 /* After many were in use their memory is given back, and all can be had again, each once. */
 static void trimmed_pool_has_all_its_packets(void **state)
 {
@@ -177,6 +198,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stacks_are_last_in_first_out),
+        cmocka_unit_test(heads_with_the_same_first_packet_differ),
         cmocka_unit_test(trimmed_pool_has_all_its_packets),
         cmocka_unit_test(packets_are_conserved),
     };
