@@ -99,6 +99,8 @@ static void random_graphs(void **state)
 
 /* ---- large graphs ----------------------------------------------------------------------------------- */
 
+enum { SLOTS_MAX = 100 };
+
 /* A heap of objects of one type, with an array of roots and no mutators. */
 struct large {
     struct memory memory;
@@ -149,7 +151,9 @@ static void large_create(struct large *large, size_t count, uint32_t pointers)
                                    &plain, &failed),
                      0);
     announce_object(large->memory.views.mutator, size);
-    static const uint32_t offsets[] = {0, 8, 16};
+    uint32_t offsets[SLOTS_MAX];
+    for (uint32_t i = 0; i < SLOTS_MAX; i++)
+        offsets[i] = i * 8;
     shale_type_spec spec = {
         .name = "large", .size = pointers * 8, .pointers = offsets, .pointer_count = pointers};
     shale_status status;
@@ -258,10 +262,44 @@ static void many_roots(void **state)
     struct large large;
     large_create(&large, test_rounds(10000000, 300000), 1);
     printf("  %zu roots\n", large.count);
-    large.roots = large.objects;
+    /* Each leads to an object twice, which leads to another one. */
+    large.roots = malloc(large.count * sizeof *large.roots);
+    assert_non_null(large.roots);
     large.root_count = large.count;
+    for (size_t i = 0; i < large.count / 2; i++) {
+        large.roots[i] = large.roots[i + large.count / 2] = large.objects[2 * i];
+        slots_at(&large, large.objects[2 * i])[0] = large.objects[2 * i + 1];
+    }
     large_mark(&large, 1, 0);
     large_mark(&large, 2, 3);
+    free(large.roots);
+    large_destroy(&large);
+}
+
+/* A spine whose every joint has many twigs, each with an end. The tracer runs down the spine and keeps more twigs than it
+ * has room for: without packets they are marked, and looked at again with their regions. */
+static void comb(void **state)
+{
+    (void)state;
+    enum { TWIGS = SLOTS_MAX - 1, JOINT = 1 + 2 * TWIGS };
+    struct large large;
+    large_create(&large, JOINT * (size_t)test_rounds(400, 60), SLOTS_MAX);
+    printf("  a comb of %zu\n", large.count);
+    for (size_t i = 0; i < large.count; i += JOINT) {
+        const uint64_t *part = &large.objects[i];
+        for (size_t twig = 1; twig <= TWIGS; twig++) {
+            slots_at(&large, part[0])[twig - 1] = part[twig];
+            slots_at(&large, part[twig])[0] = part[TWIGS + twig];
+        }
+        slots_at(&large, part[0])[TWIGS] = i + JOINT < large.count ? part[JOINT] : 0;
+    }
+    large.roots = &large.objects[0];
+    large.root_count = 1;
+    static const uint32_t limits[] = {0, 4, 1};
+    for (int w = 0; w < 3; w++) {
+        for (int l = 0; l < 3; l++)
+            large_mark(&large, worker_counts[w], limits[l]);
+    }
     large_destroy(&large);
 }
 
@@ -290,10 +328,8 @@ static void wide_tree(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(random_graphs),
-        cmocka_unit_test(deep_list),
-        cmocka_unit_test(many_roots),
-        cmocka_unit_test(wide_tree),
+        cmocka_unit_test(random_graphs), cmocka_unit_test(deep_list), cmocka_unit_test(many_roots),
+        cmocka_unit_test(comb),          cmocka_unit_test(wide_tree),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
