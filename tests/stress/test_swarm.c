@@ -1,8 +1,9 @@
 /*
- * Swarm test: many threads, each with a graph of its own and its copy, and one graph that they share under a
- * lock. Each run draws from its seed how the heap is set up and which features are used at all, so that
+ * Swarm test: many threads, each with a graph of its own and its copy, one graph that they share under a lock, and objects
+ * that they pass to each other under none. Each run draws from its seed how the heap is set up and which features are used at all, so that
  * different runs meet different mixes, also those in which a feature is missing.
  */
+#include "tests/support/exchange.h"
 #include "tests/support/shadow_graph.h"
 #include "tests/support/stress_support.h"
 
@@ -28,12 +29,15 @@ enum feature {
     USE_MUTATOR_VISITOR = 1024,
     USE_POLL = 2048,        /* shale_poll between steps */
     USE_OTHER_HEAPS = 4096, /* a thread that makes, uses and destroys other heaps all the time */
-    USE_HASHES = 8192       /* identity hashes */
+    USE_HASHES = 8192,      /* identity hashes */
+    USE_EXCHANGE = 16384,   /* stores that race with each other */
+    FEATURES = 32767
 };
 
 static const char *const feature_names[] = {"shared",      "detach",     "native",       "collect",  "start",
                                             "move-slots",  "statistics", "verify-often", "pressure", "frames",
-                                            "own-visitor", "poll",       "other-heaps",  "hashes"};
+                                            "own-visitor", "poll",       "other-heaps",  "hashes",
+                                            "exchange"};
 
 struct run {
     uint64_t seed;
@@ -46,6 +50,7 @@ struct run {
     struct shadow_types types;
     struct shadow_graph shared;
     pthread_mutex_t shared_lock;
+    struct exchange exchange;
     uint64_t deadline;
     uint32_t finished; /* atomic */
 };
@@ -112,6 +117,8 @@ static void step(struct run *run, shale_mutator *mutator, struct shadow_graph *g
         shadow_graph_verify(graph);
     } else if (draw < 100 && uses(run, USE_SHARED)) {
         use_shared(run, mutator, random);
+    } else if (draw < 250 && uses(run, USE_EXCHANGE)) {
+        exchange_use(&run->exchange, mutator, random);
     } else {
         shadow_graph_step(graph);
         if (uses(run, USE_POLL))
@@ -240,7 +247,7 @@ static void draw_run(struct run *run)
     struct stress_random random = stress_random_make(run->seed);
     static const unsigned threads[] = {1, 2, 4, 8};
     static const unsigned stress[] = {0, 1, 3, 17};
-    run->features = (unsigned)stress_random_next(&random) & 0x3fff;
+    run->features = (unsigned)stress_random_next(&random) & FEATURES;
     if (!stress_random_chance(&random, 4))
         run->features &= ~(unsigned)USE_PRESSURE;
     run->threads = threads[stress_random_below(&random, 4)];
@@ -302,6 +309,7 @@ static void end_shared(struct run *run)
     STRESS_CHECK(shale_collect(mutator, SHALE_COLLECT_MOVE_ALL) == SHALE_OK, "collecting");
     shadow_graph_verify(&run->shared);
     shadow_graph_clear(&run->shared);
+    exchange_end(&run->exchange, mutator);
     STRESS_CHECK(shale_collect(mutator, SHALE_COLLECT_NORMAL) == SHALE_OK, "collecting");
     shadow_graph_leave(&run->shared);
     STRESS_CHECK(shale_detach(mutator) == SHALE_OK, "detaching");
@@ -333,6 +341,9 @@ static void one_run(uint64_t seed, unsigned milliseconds)
     run.shared.move_slots = uses(&run, USE_MOVE_SLOTS);
     run.shared.hashes = uses(&run, USE_HASHES);
     run.shared.null_is_error = !uses(&run, USE_PRESSURE);
+    shale_mutator *mutator = stress_attach(run.heap);
+    exchange_init(&run.exchange, run.heap, mutator);
+    STRESS_CHECK(shale_detach(mutator) == SHALE_OK, "detaching");
     run.deadline = stress_milliseconds() + milliseconds;
 
     pthread_t beside[2];
