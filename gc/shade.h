@@ -33,12 +33,12 @@ void shade_drop(struct work *work, struct packet **packet);
 /* Marks an object whose slots will be looked at with its region: there is no packet for it. Any thread. */
 void shade_in_place(struct work *work, struct memory *memory, granule_number granule);
 
-/* A visitor's part: shades slots. */
+/* A visitor's part: shades slots; the context is a struct shading. */
 struct shading {
     struct work *work;
     struct memory *memory;
     struct packet **packet;
 };
-void shade_slots(void *shading, uint64_t *slots, size_t count, bool value);
+void shade_slots(void *context, uint64_t *slots, size_t count, bool value);
 
 #endif

@@ -356,7 +356,7 @@ static void random_programs(void **state)
 {
     (void)state;
     static struct litmus_result result;
-    unsigned count = test_rounds(150, 40);
+    unsigned count = test_rounds(150, 15);
     unsigned complete = 0;
     unsigned noticed = 0;
     unsigned long runs = 0;
