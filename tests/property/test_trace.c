@@ -127,6 +127,15 @@ static void show_roots(void *context, struct shale_visitor *visitor)
     shale_visit_pointers(visitor, large->roots, large->root_count);
 }
 
+static uint64_t no_finalizers(void *context, bool (*is_dead)(void *argument, uint64_t address),
+                              void *argument)
+{
+    (void)context;
+    (void)is_dead;
+    (void)argument;
+    return 0;
+}
+
 static void no_changes(void *context)
 {
     (void)context;
@@ -185,6 +194,7 @@ static void large_create(struct large *large, size_t count, uint32_t pointers)
     large->world = (struct world){.context = large,
                                   .handshake = no_handshake,
                                   .visit_heap_roots = show_roots,
+                                  .queue_finalizable = no_finalizers,
                                   .await_root_changes = no_changes};
 }
 
@@ -215,7 +225,9 @@ static void large_mark(struct large *large, unsigned worker_count, uint32_t pack
         mark_trace(&mark);
     } while (!mark_flush(&mark));
     uint32_t used = atomic_u32_load(&mark.work.pool.untouched);
-    mark_finish(&mark);
+    mark_decide(&mark);
+    mark_weak(&mark);
+    mark_count(&mark);
     printf("    %u workers, %u of %u packets used\n", worker_count, used, mark.work.pool.limit);
     assert_true(used <= mark.work.pool.limit);
     assert_true(packet_limit == 0 || mark.work.pool.limit == packet_limit);

@@ -34,10 +34,9 @@ enum feature {
     FEATURES = 32767
 };
 
-static const char *const feature_names[] = {"shared",      "detach",     "native",       "collect",  "start",
-                                            "move-slots",  "statistics", "verify-often", "pressure", "frames",
-                                            "own-visitor", "poll",       "other-heaps",  "hashes",
-                                            "exchange"};
+static const char *const feature_names[] = {
+    "shared",   "detach", "native",      "collect", "start",       "move-slots", "statistics", "verify-often",
+    "pressure", "frames", "own-visitor", "poll",    "other-heaps", "hashes",     "exchange"};
 
 struct run {
     uint64_t seed;

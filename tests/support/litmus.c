@@ -627,6 +627,15 @@ static void await_root_changes(void *context)
     (void)context;
 }
 
+static uint64_t no_finalizers(void *context, bool (*is_dead)(void *argument, uint64_t address),
+                              void *argument)
+{
+    (void)context;
+    (void)is_dead;
+    (void)argument;
+    return 0;
+}
+
 /* The visitor of all objects: a tracer looks at one slot after the other. */
 static void visit_object(void *object, size_t length, shale_visitor *visitor)
 {
@@ -731,7 +740,9 @@ static void run_collector(struct explorer *explorer)
     mark_roots(mark);
     mark_trace(mark);
     mark_flush(mark);
-    mark_finish(mark);
+    mark_decide(mark);
+    mark_weak(mark);
+    mark_count(mark);
 }
 
 /* Whether all is live that can be reached from an address. */
@@ -784,6 +795,7 @@ static void open(struct explorer *explorer)
                                      .handshake = handshake,
                                      .visit_mutator_roots = visit_mutator_roots,
                                      .visit_heap_roots = visit_heap_roots,
+                                     .queue_finalizable = no_finalizers,
                                      .await_root_changes = await_root_changes};
     assert_int_equal(workers_create(&explorer->workers, &explorer->os.os, 1), 0);
     assert_int_equal(
