@@ -177,31 +177,31 @@ static void clear_weak(struct mark *mark)
     weak_clear_waiting(&mark->weak);
 }
 
-/* Shades a dead object that has a finalizer, for the world to queue it. */
-struct resurrection {
-    struct mark *mark;
-    struct packet *packet;
-};
-
-static bool resurrect(void *argument, uint64_t address)
+static bool is_dead(void *argument, uint64_t address)
 {
-    struct resurrection *resurrection = argument;
-    struct mark *mark = resurrection->mark;
-    if (memory_is_live(mark->memory, views_offset(&mark->memory->views, address)))
-        return false;
-    shade(&mark->work, mark->memory, &resurrection->packet, address);
-    return true;
+    const struct memory *memory = argument;
+    return !memory_is_live(memory, views_offset(&memory->views, address));
+}
+
+/* Only when it was asked of all of them whether they are dead: one that is shaded may be marked at once, and an object
+ * may have several finalizers. */
+static void trace_queued(struct mark *mark)
+{
+    struct packet *packet = NULL;
+    struct shading shading = {&mark->work, mark->memory, &packet};
+    struct shale_visitor visitor = visitor_make(shade_slots, &shading);
+    mark->world->visit_queued(mark->world->context, &visitor);
+    shade_offer(&mark->work, &packet);
+    mark_trace(mark);
 }
 
 void mark_weak(struct mark *mark)
 {
     const struct world *world = mark->world;
     clear_weak(mark);
-    struct resurrection resurrection = {mark, NULL};
-    mark->finalizable = world->queue_finalizable(world->context, resurrect, &resurrection);
-    shade_offer(&mark->work, &resurrection.packet);
+    mark->finalizable = world->queue_finalizable(world->context, is_dead, mark->memory);
     if (mark->finalizable != 0) {
-        mark_trace(mark);
+        trace_queued(mark);
         clear_weak(mark);
     }
     weak_end(&mark->weak);

@@ -109,13 +109,9 @@ static void wait_for_key(struct weak *weak, granule_number granule, granule_numb
 
 bool ephemeron_look(struct weak *weak, granule_number granule)
 {
-    struct ephemeron_object *ephemeron = ephemeron_at(weak, granule);
-    uint64_t key = atomic_u64_load(&ephemeron->key);
-    if (key == 0) {
-        /* Dead for good; a value may have been stored since. */
-        atomic_u64_store(&ephemeron->value, 0);
+    uint64_t key = atomic_u64_load(&ephemeron_at(weak, granule)->key);
+    if (key == 0) /* dead for good, and without a value */
         return false;
-    }
     if (!is_unmarked(weak, key))
         return true;
     wait_for_key(weak, granule, granule_of(views_offset(&weak->memory->views, key)));

@@ -27,6 +27,9 @@
  *    live again, when X's slots are still being traced and no barrier is on. By then the slot is NULL: so the
  *    reader looks at the slot once more after it has found X marked.
  *  - The reader loads X before it is cleared, and OPEN after: not in this order.
+ *  - A mutator that has not served the handshake DECIDED yet overwrites the value of an ephemeron whose key is dead: its
+ *    barrier would shade the value, which is not marked though marking is complete. So who stores a value reads the
+ *    key first, and stores nothing when it is dead; as above, nobody finds it dead before CLEARING, nor alive after.
  *
  * An ephemeron (after Hayes, "Ephemerons", OOPSLA 1997) whose key is not marked when a tracer looks at it waits in a
  * table, by its key. While any wait, every tracer that marks an object asks the table whether somebody waits for

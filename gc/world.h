@@ -25,6 +25,8 @@ struct world {
      * one, whether it is dead, and moves those that are to the end of the queue. Returns how many. */
     uint64_t (*queue_finalizable)(void *context, bool (*is_dead)(void *argument, uint64_t address),
                                   void *argument);
+    /* Running: shows what was moved to the queue since then. */
+    void (*visit_queued)(void *context, struct shale_visitor *visitor);
     /* Running: what was moved to the queue may be taken. */
     void (*publish_finalizable)(void *context);
     /* Running: shows the roots that belong to no mutator. They may be changed at the same time, by stores that shade

@@ -97,6 +97,15 @@ size_t finalizers_waiting(struct finalizers *finalizers)
     return count;
 }
 
+/* Lets others in between two steps of a long loop. The lock is held. */
+static void let_in(struct finalizers *finalizers, size_t step)
+{
+    if (step % AT_ONCE != AT_ONCE - 1)
+        return;
+    pthread_mutex_unlock(&finalizers->lock);
+    pthread_mutex_lock(&finalizers->lock);
+}
+
 uint64_t finalizers_queue_dead(struct finalizers *finalizers,
                                bool (*is_dead)(void *argument, uint64_t address), void *argument)
 {
@@ -107,10 +116,7 @@ uint64_t finalizers_queue_dead(struct finalizers *finalizers,
     size_t end = registered->end;
     size_t kept = 0;
     for (size_t i = 0; i < end; i++) {
-        if (i % AT_ONCE == AT_ONCE - 1) {
-            pthread_mutex_unlock(&finalizers->lock);
-            pthread_mutex_lock(&finalizers->lock);
-        }
+        let_in(finalizers, i);
         struct finalizer entry = registered->entries[i];
         if (is_dead(argument, entry.object))
             queue->entries[queue->end++] = entry;
@@ -122,6 +128,18 @@ uint64_t finalizers_queue_dead(struct finalizers *finalizers,
     registered->end -= end - kept;
     pthread_mutex_unlock(&finalizers->lock);
     return end - kept;
+}
+
+void finalizers_visit_queued(struct finalizers *finalizers, struct shale_visitor *visitor)
+{
+    const struct finalizer_list *queue = &finalizers->queue;
+    pthread_mutex_lock(&finalizers->lock);
+    /* Only the collector moves `ready` and the end apart; others move both at once, to the front. */
+    for (size_t i = 0; finalizers->ready + i < queue->end; i++) {
+        shale_visit_pointers(visitor, &queue->entries[finalizers->ready + i].object, 1);
+        let_in(finalizers, i);
+    }
+    pthread_mutex_unlock(&finalizers->lock);
 }
 
 void finalizers_publish(struct finalizers *finalizers)

@@ -58,6 +58,9 @@ size_t finalizers_waiting(struct finalizers *finalizers);
 uint64_t finalizers_queue_dead(struct finalizers *finalizers,
                                bool (*is_dead)(void *argument, uint64_t address), void *argument);
 
+/* Shows what was moved to the queue and not published yet. */
+void finalizers_visit_queued(struct finalizers *finalizers, struct shale_visitor *visitor);
+
 void finalizers_publish(struct finalizers *finalizers);
 
 /* Shows the queue. */

@@ -93,6 +93,11 @@ static uint64_t world_queue_finalizable(void *context, bool (*is_dead)(void *arg
     return finalizers_queue_dead(&heap->finalizers, is_dead, argument);
 }
 
+static void world_visit_queued(void *context, struct shale_visitor *visitor)
+{
+    finalizers_visit_queued(&((shale_heap *)context)->finalizers, visitor);
+}
+
 static void world_publish_finalizable(void *context)
 {
     shale_heap *heap = context;
@@ -128,6 +133,7 @@ static const struct world world_functions = {
     .visit_mutator_roots = world_visit_mutator_roots,
     .visit_heap_roots = world_visit_heap_roots,
     .queue_finalizable = world_queue_finalizable,
+    .visit_queued = world_visit_queued,
     .publish_finalizable = world_publish_finalizable,
     .await_root_changes = world_await_root_changes,
     .stop = world_stop,

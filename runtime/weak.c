@@ -83,8 +83,9 @@ void *shale_ephemeron_value(shale_mutator *api, const shale_ephemeron *ephemeron
 
 void shale_ephemeron_set_value(shale_mutator *api, shale_ephemeron *ephemeron, void *value)
 {
-    /* If the key is dead, the next cycle makes the slot NULL again. */
-    if (ephemeron != NULL)
+    /* What a dead key's value leads to is dead as well, and must not be shaded as what is overwritten when marking is
+     * complete: so the key is kept alive from here on, or nothing is stored. */
+    if (shale_ephemeron_key(api, ephemeron) != NULL)
         shale_store(api, ephemeron, (void *)&((struct ephemeron_object *)ephemeron)->value, value);
 }
 

@@ -499,6 +499,7 @@ SHALE_API void *shale_weak_get(shale_mutator *mutator, const shale_weak *weak);
 /* An ephemeron refers weakly to its key, and to its value for as long as the key is alive otherwise, that is, not only by
  * way of the value. When the key is dead both read as NULL. A table from keys to values that is made of ephemerons loses
  * the entries of dead keys, even when a value refers to its own key. `key` and `value` may lie outside the heap.
+ * Setting the value of an ephemeron whose key is dead does nothing.
  * Any attached thread; creating may collect, and returns NULL when the heap is full; the others do not collect. */
 SHALE_API shale_ephemeron *shale_ephemeron_create(shale_mutator *mutator, void *key, void *value);
 SHALE_API void *shale_ephemeron_key(shale_mutator *mutator, const shale_ephemeron *ephemeron);
@@ -507,11 +508,12 @@ SHALE_API void shale_ephemeron_set_value(shale_mutator *mutator, shale_ephemeron
 
 /* Gives an object a finalizer: when a cycle finds it dead, it is queued, with everything that it leads to kept alive, for
  * the program to take and finalize on a thread of its own choice. `data` is handed back then. Weak references to it, and
- * ephemerons of which it is the key, are cleared before. An object may have several finalizers; each counts once, and must
- * be given again if it is to count again, even if the object was made reachable again (which is allowed). Objects
- * that are found dead in the same cycle are queued in the order in which they were given their finalizers, also when one
- * refers to the other; those of an earlier cycle come first. Objects that are still alive when the heap is destroyed are not
- * finalized. Any attached thread; does not collect. Fails with SHALE_ERROR_MEMORY, or with
+ * ephemerons of which it is the key, are cleared before, unless they are dead as well and only kept by way of a queued
+ * object. An object may have several finalizers; each counts once, and must be given again if it is to count again,
+ * even if the object was made reachable again (which is allowed). Objects that are found dead in the same cycle are
+ * queued in the order in which they were given their finalizers, also when one refers to the other; those of an earlier
+ * cycle come first. What waits in the queue is alive, and so is what it leads to. Objects that are still alive when the
+ * heap is destroyed are not finalized. Any attached thread; does not collect. Fails with SHALE_ERROR_MEMORY, or with
  * SHALE_ERROR_ARGUMENT when `object` is not one of the heap. */
 SHALE_API shale_status shale_finalizer_add(shale_mutator *mutator, void *object, uintptr_t data);
 

@@ -79,6 +79,8 @@ static void fake_handshake(void *context, enum mark_stage stage, local_function 
 {
     struct fake_world *fake = context;
     require(fake, !fake->stopped, "a handshake was asked for while the world was stopped");
+    if (fake->before_handshake != NULL)
+        fake->before_handshake(fake->context, stage);
     fake->stage = stage;
     fake->handshakes++;
     for_each_local(fake, function, argument);
@@ -97,16 +99,42 @@ static void fake_visit_mutator_roots(void *context, struct mutator_local *local,
 
 static void fake_visit_heap_roots(void *context, struct shale_visitor *visitor)
 {
-    visit_roots_of(context, 0, visitor);
+    struct fake_world *fake = context;
+    visit_roots_of(fake, 0, visitor);
+    if (fake->finalizers != NULL)
+        shale_visit_pointers(visitor, fake->finalizers->queue, fake->finalizers->queue_count);
 }
 
 static uint64_t fake_queue_finalizable(void *context, bool (*is_dead)(void *argument, uint64_t address),
                                        void *argument)
 {
-    (void)context;
-    (void)is_dead;
-    (void)argument;
-    return 0;
+    struct fake_finalizers *finalizers = ((struct fake_world *)context)->finalizers;
+    if (finalizers == NULL)
+        return 0;
+    size_t kept = 0;
+    size_t count = finalizers->registered_count;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t object = finalizers->registered[i];
+        if (is_dead(argument, object))
+            finalizers->queue[finalizers->queue_count++] = object;
+        else
+            finalizers->registered[kept++] = object;
+    }
+    finalizers->registered_count = kept;
+    return count - kept;
+}
+
+static void fake_visit_queued(void *context, struct shale_visitor *visitor)
+{
+    struct fake_finalizers *finalizers = ((struct fake_world *)context)->finalizers;
+    shale_visit_pointers(visitor, finalizers->queue + finalizers->published,
+                         finalizers->queue_count - finalizers->published);
+}
+
+static void fake_publish_finalizable(void *context)
+{
+    struct fake_finalizers *finalizers = ((struct fake_world *)context)->finalizers;
+    finalizers->published = finalizers->queue_count;
 }
 
 /* Nobody changes roots of the heap while the collector runs. */
@@ -145,6 +173,8 @@ void fake_world_init(struct fake_world *fake, struct model *model)
         .visit_heap_roots = fake_visit_heap_roots,
         .queue_finalizable = fake_queue_finalizable,
         .await_root_changes = fake_await_root_changes,
+        .visit_queued = fake_visit_queued,
+        .publish_finalizable = fake_publish_finalizable,
         .stop = fake_stop,
         .resume = fake_resume,
         .visit_roots = fake_visit_roots,

@@ -12,7 +12,16 @@
 #include "tests/support/log_lines.h"
 #include "tests/support/model_heap.h"
 
-enum { FAKE_MUTATORS = 2 };
+enum { FAKE_MUTATORS = 2, FAKE_FINALIZERS = 8192 };
+
+/* Objects with finalizers, and those that wait to be taken: roots of the heap from when they were queued. */
+struct fake_finalizers {
+    uint64_t registered[FAKE_FINALIZERS];
+    size_t registered_count;
+    uint64_t queue[FAKE_FINALIZERS];
+    size_t queue_count;
+    size_t published;
+};
 
 struct fake_world {
     struct world world;
@@ -24,9 +33,12 @@ struct fake_world {
     unsigned stops;
     struct shale_visitor *update; /* not yet done for the mutator's roots */
     struct log_lines lines;
-    /* Called, if set, when the world has stopped, when it runs again, and after each handshake. */
+    struct fake_finalizers *finalizers; /* NULL: none */
+    /* Called, if set, when the world has stopped, when it runs again, and before and after each handshake, which
+     * `handshakes` counts. */
     void (*on_stopped)(void *context);
     void (*on_resumed)(void *context);
+    void (*before_handshake)(void *context, enum mark_stage stage);
     void (*on_handshake)(void *context);
     void *context;
     const char *violation;
