@@ -46,7 +46,7 @@ struct scene {
     int count;
     unsigned empty_percent; /* of slots */
     bool mutating;
-    bool starving; /* packets are withheld before the last handshake */
+    bool starving; /* packets are withheld from some handshake on, the last at the latest */
     struct packet *withheld[PACKETS_MAX];
     size_t withheld_count;
     const char *wrong;
@@ -485,7 +485,7 @@ static void mutate_some(struct scene *scene)
 static void before_handshake(void *context, enum mark_stage stage)
 {
     struct scene *scene = context;
-    if (stage == STAGE_DECIDED && scene->starving)
+    if (scene->starving && (stage == STAGE_DECIDED || test_random_chance(&scene->random, 30)))
         withhold_packets(scene);
     for (int i = stage == STAGE_DECIDED ? 4 : 1; i != 0; i--)
         mutate_some(scene);

@@ -5,8 +5,10 @@
  */
 #include "tests/support/exchange.h"
 #include "tests/support/shadow_graph.h"
+#include "tests/support/shadow_weak.h"
 #include "tests/support/stress_support.h"
 
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -31,12 +33,13 @@ enum feature {
     USE_OTHER_HEAPS = 4096, /* a thread that makes, uses and destroys other heaps all the time */
     USE_HASHES = 8192,      /* identity hashes */
     USE_EXCHANGE = 16384,   /* stores that race with each other */
-    FEATURES = 32767
+    USE_WEAK = 32768,       /* weak references, ephemerons and finalizers beside the graphs */
+    FEATURES = 65535
 };
 
 static const char *const feature_names[] = {
     "shared",   "detach", "native",      "collect", "start",       "move-slots", "statistics", "verify-often",
-    "pressure", "frames", "own-visitor", "poll",    "other-heaps", "hashes",     "exchange"};
+    "pressure", "frames", "own-visitor", "poll",    "other-heaps", "hashes",     "exchange",   "weak"};
 
 struct run {
     uint64_t seed;
@@ -48,6 +51,7 @@ struct run {
     shale_heap *heap;
     struct shadow_types types;
     struct shadow_graph shared;
+    struct shadow_weak shared_weak;
     pthread_mutex_t shared_lock;
     struct exchange exchange;
     uint64_t deadline;
@@ -76,14 +80,28 @@ static enum shadow_show draw_show(const struct run *run, struct stress_random *r
     return uses(run, USE_FRAMES) ? SHADOW_IN_FRAMES : SHADOW_IN_HEAP_VISITOR;
 }
 
+static void step_graph(const struct run *run, struct shadow_graph *graph, struct shadow_weak *weak)
+{
+    if (uses(run, USE_WEAK) && stress_random_chance(&graph->random, 4))
+        shadow_weak_step(weak);
+    else
+        shadow_graph_step(graph);
+}
+
+static void verify_graph(struct shadow_graph *graph, struct shadow_weak *weak)
+{
+    shadow_weak_verify(weak);
+    shadow_graph_verify(graph);
+}
+
 static void use_shared(struct run *run, shale_mutator *mutator, struct stress_random *random)
 {
     stress_lock(mutator, &run->shared_lock);
     shadow_graph_enter(&run->shared, mutator, draw_show(run, random));
     for (unsigned steps = 1 + stress_random_below(random, 30); steps != 0; steps--)
-        shadow_graph_step(&run->shared);
+        step_graph(run, &run->shared, &run->shared_weak);
     if (uses(run, USE_VERIFY_OFTEN) && stress_random_chance(random, 16))
-        shadow_graph_verify(&run->shared);
+        verify_graph(&run->shared, &run->shared_weak);
     shadow_graph_leave(&run->shared);
     pthread_mutex_unlock(&run->shared_lock);
 }
@@ -99,7 +117,7 @@ static void work_outside(struct stress_random *random)
 }
 
 static void step(struct run *run, shale_mutator *mutator, struct shadow_graph *graph,
-                 struct stress_random *random)
+                 struct shadow_weak *weak, struct stress_random *random)
 {
     uint32_t draw = stress_random_below(random, 1000);
     if (draw < 4 && uses(run, USE_COLLECT)) {
@@ -113,13 +131,13 @@ static void step(struct run *run, shale_mutator *mutator, struct shadow_graph *g
         work_outside(random);
         STRESS_CHECK(shale_leave_native(mutator) == SHALE_OK, "leaving a native section");
     } else if (draw < 44 && uses(run, USE_VERIFY_OFTEN)) {
-        shadow_graph_verify(graph);
+        verify_graph(graph, weak);
     } else if (draw < 100 && uses(run, USE_SHARED)) {
         use_shared(run, mutator, random);
     } else if (draw < 250 && uses(run, USE_EXCHANGE)) {
         exchange_use(&run->exchange, mutator, random);
     } else {
-        shadow_graph_step(graph);
+        step_graph(run, graph, weak);
         if (uses(run, USE_POLL))
             shale_poll(mutator);
     }
@@ -131,8 +149,10 @@ static void *work(void *argument)
     struct run *run = worker->run;
     struct stress_random random = stress_random_make(run->seed + 1000 + worker->index);
     struct shadow_graph graph;
+    struct shadow_weak weak;
     size_t share = run->options.heap_size / 3 / (run->threads + 1);
     shadow_graph_init(&graph, run->heap, &run->types, run->seed * 64 + worker->index + 1, share);
+    shadow_weak_init(&weak, &graph);
     graph.move_slots = uses(run, USE_MOVE_SLOTS);
     graph.hashes = uses(run, USE_HASHES);
     graph.null_is_error = !uses(run, USE_PRESSURE);
@@ -143,7 +163,7 @@ static void *work(void *argument)
     shadow_graph_enter(&graph, mutator, draw_show(run, &random));
     while (stress_milliseconds() < run->deadline) {
         for (int i = 0; i < 16; i++)
-            step(run, mutator, &graph, &random);
+            step(run, mutator, &graph, &weak, &random);
         if (uses(run, USE_DETACH) && stress_random_chance(&random, 8)) {
             shadow_graph_leave(&graph);
             STRESS_CHECK(shale_detach(mutator) == SHALE_OK, "detaching");
@@ -153,10 +173,12 @@ static void *work(void *argument)
             shadow_graph_enter(&graph, mutator, draw_show(run, &random));
         }
     }
-    shadow_graph_verify(&graph);
+    verify_graph(&graph, &weak);
+    shadow_weak_clear(&weak);
     shadow_graph_clear(&graph);
     shadow_graph_leave(&graph);
     STRESS_CHECK(shale_detach(mutator) == SHALE_OK, "detaching");
+    shadow_weak_end(&weak);
     shadow_graph_end(&graph);
     return NULL;
 }
@@ -304,14 +326,18 @@ static void end_shared(struct run *run)
 {
     shale_mutator *mutator = stress_attach(run->heap);
     shadow_graph_enter(&run->shared, mutator, SHADOW_IN_FRAMES);
-    shadow_graph_verify(&run->shared);
+    verify_graph(&run->shared, &run->shared_weak);
     STRESS_CHECK(shale_collect(mutator, SHALE_COLLECT_MOVE_ALL) == SHALE_OK, "collecting");
-    shadow_graph_verify(&run->shared);
+    verify_graph(&run->shared, &run->shared_weak);
+    shadow_weak_clear(&run->shared_weak);
     shadow_graph_clear(&run->shared);
     exchange_end(&run->exchange, mutator);
-    STRESS_CHECK(shale_collect(mutator, SHALE_COLLECT_NORMAL) == SHALE_OK, "collecting");
+    do {
+        STRESS_CHECK(shale_collect(mutator, SHALE_COLLECT_NORMAL) == SHALE_OK, "collecting");
+    } while (shadow_weak_take(&run->shared, UINT_MAX) != 0);
     shadow_graph_leave(&run->shared);
     STRESS_CHECK(shale_detach(mutator) == SHALE_OK, "detaching");
+    shadow_weak_end(&run->shared_weak);
     shadow_graph_end(&run->shared);
     shale_statistics statistics;
     shale_heap_statistics(run->heap, &statistics);
@@ -337,6 +363,7 @@ static void one_run(uint64_t seed, unsigned milliseconds)
     pthread_mutex_init(&run.shared_lock, NULL);
     size_t share = run.options.heap_size / 3 / (run.threads + 1);
     shadow_graph_init(&run.shared, run.heap, &run.types, seed * 64, share);
+    shadow_weak_init(&run.shared_weak, &run.shared);
     run.shared.move_slots = uses(&run, USE_MOVE_SLOTS);
     run.shared.hashes = uses(&run, USE_HASHES);
     run.shared.null_is_error = !uses(&run, USE_PRESSURE);

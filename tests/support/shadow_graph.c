@@ -362,3 +362,15 @@ void shadow_graph_step(struct shadow_graph *graph)
             store(graph, at, word, draw < 80 ? none : draw_object(graph));
     }
 }
+
+void *shadow_graph_draw(struct shadow_graph *graph, struct shadow_node **node)
+{
+    struct place at = draw_object(graph);
+    *node = at.node;
+    return at.object;
+}
+
+void shadow_graph_hold(struct shadow_graph *graph, struct shadow_node *node, void *object)
+{
+    set_root(graph, stress_random_below(&graph->random, ROOT_COUNT), node, object);
+}

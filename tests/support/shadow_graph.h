@@ -49,6 +49,10 @@ struct shadow_graph {
     uint64_t allocations;
     uint64_t failed_allocations;
     uint64_t operations;
+
+    /* Called, if set, with each node that can no longer be reached, before it is freed. */
+    void (*forgotten)(void *context, const struct shadow_node *node);
+    void *forgotten_context;
 };
 
 /* Starts empty, shown by a heap visitor. */

@@ -46,6 +46,11 @@ void *shadow_follow(const struct shadow_graph *graph, const struct shadow_node *
 /* The heap's side of a root, checked against the copy's kind of word. */
 void *shadow_root(const struct shadow_graph *graph, unsigned root);
 
+/* A random object of the graph, found by walking from a root; NULL when there is none. */
+void *shadow_graph_draw(struct shadow_graph *graph, struct shadow_node **node);
+/* Has a random root refer to an object that is in hand; the copy has not forgotten its node. */
+void shadow_graph_hold(struct shadow_graph *graph, struct shadow_node *node, void *object);
+
 /* Marks what the copy can reach from the roots and frees the rest. */
 void shadow_sweep(struct shadow_graph *graph);
 

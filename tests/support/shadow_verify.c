@@ -200,6 +200,8 @@ void shadow_sweep(struct shadow_graph *graph)
             link = &node->next;
         } else {
             *link = node->next;
+            if (graph->forgotten != NULL)
+                graph->forgotten(graph->forgotten_context, node);
             free(node);
         }
     }
