@@ -651,14 +651,58 @@ static void test_few_packets(void **state)
     run_scenes(PACKETS_MAX, 3);
 }
 
+/* A key that is marked in place, for want of packets, when its ephemeron waits in another region. */
+static void test_key_marked_in_place(void **state)
+{
+    (void)state;
+    static struct scene scene;
+    memset(&scene, 0, sizeof scene);
+    scene.random = test_random_make(test_seed(), 0);
+    scene_open(&scene, 1, 1);
+    scene.count = 0;
+    memset(scene.model.roots, 0, sizeof scene.model.roots);
+    static const enum kind kinds[] = {EPHEMERON, NODE, NODE};
+    for (int i = 0; i < 3; i++) {
+        size_t offset = region_start((region_number)i + 1) + REGION_FIRST_OBJECT;
+        int item = add_item(&scene, kinds[i], offset);
+        slots_of(&scene, item)[-1] = type_of_kind(&scene, kinds[i])->api.header;
+        memset(slots_of(&scene, item), 0, type_of_kind(&scene, kinds[i])->api.size - HEADER_SIZE);
+    }
+    fill_item(&scene, 0, 1, 2);
+    scene.model.roots[0] = address_of(&scene, 0);
+
+    mark_prepare(&scene.mark);
+    mark_roots(&scene.mark);
+    mark_trace(&scene.mark);
+    assert_true(weak_any_waiting(&scene.mark.weak));
+    withhold_packets(&scene);
+    struct ephemeron_object *ephemeron = (void *)slots_of(&scene, 0);
+    assert_int_equal(weak_read(&scene.mark.weak, &scene.mark.work, &scene.fake.locals[0], &ephemeron->key),
+                     address_of(&scene, 1));
+    assert_true(is_live(&scene, 1));
+    assert_false(mark_flush(&scene.mark));
+    mark_trace(&scene.mark);
+    assert_true(is_live(&scene, 2));
+    assert_false(weak_any_waiting(&scene.mark.weak));
+    assert_true(mark_flush(&scene.mark));
+    assert_false(weak_decide(&scene.mark.weak)); /* since something was read */
+    assert_true(weak_decide(&scene.mark.weak));
+    mark_decide(&scene.mark);
+    mark_weak(&scene.mark);
+    give_packets_back(&scene);
+    mark_count(&scene.mark);
+    assert_int_equal(slots_of(&scene, 0)[0], address_of(&scene, 1));
+    assert_int_equal(slots_of(&scene, 0)[1], address_of(&scene, 2));
+    scene_close(&scene);
+}
+
 int main(void)
 {
     test_seed();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_worker),
-        cmocka_unit_test(test_three_workers),
-        cmocka_unit_test(test_one_packet),
-        cmocka_unit_test(test_few_packets),
+        cmocka_unit_test(test_one_worker),          cmocka_unit_test(test_three_workers),
+        cmocka_unit_test(test_one_packet),          cmocka_unit_test(test_few_packets),
+        cmocka_unit_test(test_key_marked_in_place),
     };
     return cmocka_run_group_tests_name("property.weak", tests, NULL, NULL);
 }
