@@ -123,8 +123,9 @@ uint64_t finalizers_queue_dead(struct finalizers *finalizers,
         else
             registered->entries[kept++] = entry;
     }
-    memmove(registered->entries + kept, registered->entries + end,
-            (registered->end - end) * sizeof *registered->entries);
+    if (kept != end) /* there may be no list at all */
+        memmove(registered->entries + kept, registered->entries + end,
+                (registered->end - end) * sizeof *registered->entries);
     registered->end -= end - kept;
     pthread_mutex_unlock(&finalizers->lock);
     return end - kept;

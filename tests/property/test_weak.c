@@ -542,7 +542,8 @@ static void forget(struct scene *scene)
         if (moved[i] == NOTHING)
             continue;
         scene->items[moved[i]] = scene->items[i];
-        scene->items[moved[i]].weakly = slots_of(scene, moved[i])[0] != 0 ? moved[weakly] : NOTHING;
+        bool kept_weakly = weakly != NOTHING && slots_of(scene, moved[i])[0] != 0;
+        scene->items[moved[i]].weakly = kept_weakly ? moved[weakly] : NOTHING;
     }
     scene->count = kept;
     size_t taken = test_random_below(&scene->random, finalizers->queue_count + 1);
