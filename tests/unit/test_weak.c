@@ -271,8 +271,9 @@ static void look_at(const struct graph *graph, char letter, void *object, unsign
 
 static void check(const struct graph *graph)
 {
-    for (char letter = 'a'; letter <= 'z'; letter++) {
-        if (!graph->root[letter - 'a'])
+    for (int number = 0; number < LETTERS; number++) {
+        char letter = (char)('a' + number);
+        if (!graph->root[number])
             continue;
         const char *term = maker(graph, letter);
         bool is_null = term != NULL && strchr(graph->row->live, term[2]) == NULL;
@@ -515,9 +516,10 @@ static void check_chain(const struct small_heap *heap, unsigned length, bool liv
         const struct node *value = shale_ephemeron_value(heap->mutator, get_many(heap, i));
         assert_int_equal(key != NULL, live);
         assert_int_equal(value != NULL, live);
-        if (live)
-            assert_int_equal(key->number + 1, value->number);
-        sum += live ? key->number : 0;
+        if (key == NULL || value == NULL)
+            continue;
+        assert_int_equal(key->number + 1, value->number);
+        sum += key->number;
     }
     assert_int_equal(sum, live ? (uint64_t)length * (length - 1) / 2 : 0);
 }
@@ -547,15 +549,19 @@ static uint64_t time_chain(struct small_heap *heap, unsigned length, enum order 
     return best;
 }
 
-/* Ten times the length takes about ten times as long, not a hundred times. */
+/* Ten times the length takes about ten times as long, not a hundred times. Other programs may get in between, so it is
+ * enough that it does once. */
 static void long_chains(struct small_heap *heap)
 {
+    enum { TRIES = 6, TIMES_AT_MOST = 40 };
     for (enum order order = FORWARD; order < ORDERS; order++) {
-        uint64_t few = time_chain(heap, 1000, order);
-        uint64_t many = time_chain(heap, 10000, order);
-        print_message("order %d: %llu us, %llu us\n", (int)order, (unsigned long long)few / 1000,
-                      (unsigned long long)many / 1000);
-        if (many > 40 * few)
+        uint64_t few = 1;
+        uint64_t many = TIMES_AT_MOST + 1;
+        for (int tries = 0; tries < TRIES && many > TIMES_AT_MOST * few; tries++) {
+            few = time_chain(heap, 1000, order);
+            many = time_chain(heap, 10000, order);
+        }
+        if (many > TIMES_AT_MOST * few)
             fail_msg("order %d: a chain of 1,000 is marked in %llu ns, one of 10,000 in %llu", (int)order,
                      (unsigned long long)few, (unsigned long long)many);
     }
