@@ -412,10 +412,10 @@ static void draw_run(struct run *run, enum stress_mode mode)
     run->options.stress = stress[stress_random_below(&random, 4)] * (stress_watched() ? 100 : 1);
     run->options.verify = (int)stress_random_below(&random, 3);
     run->options.workers = 1 + stress_random_below(&random, 3);
-    run->options.trigger = 1 + stress_random_below(&random, 50);
-    printf("  seed %llu: faults %s, %u threads, %u workers, stress %u, verify %d, trigger %u\n",
+    run->options.target = 110 + stress_random_below(&random, 190);
+    printf("  seed %llu: faults %s, %u threads, %u workers, stress %u, verify %d, target %u\n",
            (unsigned long long)run->seed, stress_mode_names[mode], run->threads, run->options.workers,
-           run->options.stress, run->options.verify, run->options.trigger);
+           run->options.stress, run->options.verify, run->options.target);
 }
 
 static void make_tables(struct run *run, shale_mutator *mutator)

@@ -13,7 +13,7 @@ void small_heap_open(struct small_heap *heap, unsigned kind, void (*queued)(void
     stress_options(&options, (enum stress_mode)(kind % STRESS_MODES), (size_t)4 << 20, NULL);
     options.verify = 1;
     options.workers = kind < STRESS_MODES ? 1 : 3;
-    options.trigger = 100; /* cycles are the test's own, as far as there is room */
+    options.target = 0; /* cycles are the test's own, as far as there is room */
     options.finalizers_queued = queued;
     options.finalizers_queued_context = context;
     heap->heap = stress_heap(&options);
