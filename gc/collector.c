@@ -88,6 +88,11 @@ uint64_t collector_running(struct collector *collector)
     return running;
 }
 
+uint64_t collector_faults(const struct collector *collector)
+{
+    return atomic_u64_load(&collector->server.builder.faults) + atomic_u64_load(&collector->handlers.faults);
+}
+
 void collector_set_flipped(struct collector *collector, uint64_t number)
 {
     pthread_mutex_lock(&collector->lock);

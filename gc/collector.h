@@ -37,8 +37,10 @@ struct collector_statistics {
     atomic_u64 bytes_marked;
     atomic_u64 objects_moved;
     atomic_u64 bytes_moved;
-    atomic_u64 live_bytes; /* by the last mark */
-    atomic_u64 goal_bytes; /* of the pace */
+    atomic_u64 live_bytes;        /* by the last mark */
+    atomic_u64 goal_bytes;        /* of the pace */
+    atomic_u64 faults_last_cycle; /* that flipped */
+    atomic_u64 faults_worst_cycle;
     struct durations flip_pause;
     struct durations mark_time;
     struct durations handshake; /* recorded by the world */
@@ -58,7 +60,7 @@ struct collector {
     struct shale_visitor
         root_visitor; /* of the running flip; set while stopped, used until roots are settled */
     struct builder builders[WORKERS_MAX]; /* of the workers */
-    struct builder handlers;              /* SHALE_COMPACTION_FAULT_SIGNAL: all mutators */
+    struct builder handlers;              /* all mutators: in signal handlers, and leaving flips */
     struct collector_statistics statistics;
     uint32_t reserve;   /* free regions that mutators leave to evacuation */
     struct pace pace;   /* the collector thread's */
@@ -102,6 +104,9 @@ void collector_wait_completed(struct collector *collector, uint64_t number);
 uint64_t collector_running(struct collector *collector);
 
 /* ---- for the phases only -------------------------------------------------------------------------- */
+
+/* Faults answered so far. */
+uint64_t collector_faults(const struct collector *collector);
 
 void collector_set_flipped(struct collector *collector, uint64_t number);
 

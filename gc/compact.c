@@ -1,8 +1,11 @@
 #include "gc/compact.h"
 
+/* Measured by the target after-flip. */
+static const struct compact_ways default_ways = {.clean = true, .neighbours = 8, .roots = 32, .hints = true};
+
 void compaction_init(struct compaction *compaction, struct memory *memory, const struct plan *plan)
 {
-    *compaction = (struct compaction){.memory = memory, .plan = plan};
+    *compaction = (struct compaction){.memory = memory, .plan = plan, .ways = default_ways};
 }
 
 void compact_begin(struct compaction *compaction)
@@ -13,20 +16,42 @@ void compact_begin(struct compaction *compaction)
 
 /* What a publish fails with is reported by the collector when the compaction has ended. Until then whoever needs
  * one of the pages waits, or asks for it again. */
-static void publish(struct compaction *compaction, page_number first, page_number count)
-{
-    int status = page_publish(&compaction->memory->pages, first, count);
-    if (status != 0)
-        atomic_u32_store(&compaction->failure, (uint32_t)-status);
-}
-
 static void publish_run(struct compaction *compaction, struct builder *builder)
 {
     if (builder->run_count == 0)
         return;
-    publish(compaction, builder->run_first, builder->run_count);
-    atomic_u64_store(&builder->pages, atomic_u64_load(&builder->pages) + builder->run_count);
+    int status = page_publish(&compaction->memory->pages, builder->run_first, builder->run_count);
+    if (status != 0)
+        atomic_u32_store(&compaction->failure, (uint32_t)-status);
+    atomic_u64_fetch_add(&builder->pages, builder->run_count - builder->run_clean);
+    atomic_u64_fetch_add(&builder->clean, builder->run_clean);
     builder->run_count = 0;
+    builder->run_clean = 0;
+}
+
+static bool is_clean(const struct compaction *compaction, page_number page)
+{
+    return compaction->ways.clean && page_is_clean(compaction->plan, page);
+}
+
+/* Brings a page that was claimed up to date, if it is not, and adds it to the run. */
+static void build_claimed(struct compaction *compaction, struct builder *builder, page_number page,
+                          bool clean)
+{
+    if (!clean)
+        page_build(compaction->plan, page);
+    builder->run_count++;
+    builder->run_clean += clean;
+}
+
+/* False: somebody else has the page. */
+static bool claim_and_build(struct compaction *compaction, struct builder *builder, page_number page,
+                            bool clean)
+{
+    if (!page_claim(&compaction->memory->pages, page))
+        return false;
+    build_claimed(compaction, builder, page, clean);
+    return true;
 }
 
 /* Builds and publishes the stale pages among `count` from `first` on. */
@@ -35,18 +60,31 @@ static void compact_pages(struct compaction *compaction, struct builder *builder
 {
     struct page_states *pages = &compaction->memory->pages;
     for (page_number page = first; page < first + count; page++) {
-        if (!page_is_stale(pages, page) || !page_has_contents(compaction->plan, page) ||
-            !page_claim(pages, page)) {
-            publish_run(compaction, builder);
-            continue;
-        }
-        page_build(compaction->plan, page);
         if (builder->run_count == 0)
             builder->run_first = page;
-        builder->run_count++;
+        if (!page_is_stale(pages, page) || !page_has_contents(compaction->plan, page) ||
+            !claim_and_build(compaction, builder, page, is_clean(compaction, page)))
+            publish_run(compaction, builder);
     }
     publish_run(compaction, builder);
 }
+
+/* Publishes the clean pages among `count` from `first` on. */
+static void publish_clean(struct compaction *compaction, struct builder *builder, page_number first,
+                          page_number count)
+{
+    struct page_states *pages = &compaction->memory->pages;
+    for (page_number page = first; page < first + count; page++) {
+        if (builder->run_count == 0)
+            builder->run_first = page;
+        if (!page_is_stale(pages, page) || !is_clean(compaction, page) ||
+            !claim_and_build(compaction, builder, page, true))
+            publish_run(compaction, builder);
+    }
+    publish_run(compaction, builder);
+}
+
+/* ---- workers --------------------------------------------------------------------------------------- */
 
 /* Who has just faulted on a page is likely to want those behind it. */
 static void compact_wanted(struct compaction *compaction, struct builder *builder)
@@ -82,45 +120,24 @@ bool compact_next_region(struct compaction *compaction, struct builder *builder)
 {
     region_number count = region_touched(&compaction->memory->regions);
     region_number region;
+    uint32_t turn;
     do {
-        region = atomic_u32_fetch_add(&compaction->next_region, 1);
-        if (region >= count) {
+        turn = atomic_u32_fetch_add(&compaction->next_region, 1);
+        if (turn >= 2 * count) {
             /* Keeps the cursor from wrapping, however often it is asked. */
-            atomic_u32_store(&compaction->next_region, count);
+            atomic_u32_store(&compaction->next_region, 2 * count);
             return false;
         }
+        region = turn % count;
     } while (!region_has_stale_contents(compaction, region));
-    compact_region(compaction, builder, region);
-    return true;
-}
-
-static void note_stray(struct compaction *compaction, page_number page)
-{
-    const struct views *views = &compaction->memory->views;
-    size_t offset = (size_t)page << views->page_shift;
-    if (compaction->plan->roles[region_of(offset)] != ROLE_EVACUATED)
-        return;
-    atomic_u64_store(&compaction->stray_address, (uint64_t)(uintptr_t)views_mutator(views, offset));
-    atomic_u64_fetch_add(&compaction->strays, 1);
-}
-
-enum compact_answer compact_fault(struct compaction *compaction, page_number page)
-{
-    struct memory *memory = compaction->memory;
-    if (page_claim(&memory->pages, page)) {
-        note_stray(compaction, page);
-        atomic_u32_store(&compaction->wanted, page + 1);
-        page_warm(compaction->plan, page);
-        page_build(compaction->plan, page);
-        publish(compaction, page, 1);
-        return COMPACT_BUILT;
+    if (turn >= count) {
+        compact_region(compaction, builder, region);
+    } else {
+        compact_wanted(compaction, builder);
+        publish_clean(compaction, builder, memory_page(compaction->memory, region_start(region)),
+                      memory_page(compaction->memory, REGION_SIZE));
     }
-    if (!page_is_mapped(&memory->pages, page))
-        return COMPACT_BEING_BUILT;
-    int status = page_wake(&memory->pages, page);
-    if (status != 0)
-        atomic_u32_store(&compaction->failure, (uint32_t)-status);
-    return COMPACT_WOKEN;
+    return true;
 }
 
 void compact_end(struct compaction *compaction, struct builder *builder)
@@ -143,4 +160,87 @@ void compact_in_pause(struct compaction *compaction, struct builder *builder)
     while (compact_next_region(compaction, builder))
         continue;
     compact_end(compaction, builder);
+}
+
+/* ---- out of order ---------------------------------------------------------------------------------- */
+
+static void note_stray(struct compaction *compaction, page_number page)
+{
+    const struct views *views = &compaction->memory->views;
+    size_t offset = (size_t)page << views->page_shift;
+    if (compaction->plan->roles[region_of(offset)] != ROLE_EVACUATED)
+        return;
+    atomic_u64_store(&compaction->stray_address, (uint64_t)(uintptr_t)views_mutator(views, offset));
+    atomic_u64_fetch_add(&compaction->strays, 1);
+}
+
+/* Adds a neighbour to a run, at either end. Others than clean ones count against `left`. False: that is as far as it
+ * goes. */
+static bool add_neighbour(struct compaction *compaction, struct builder *builder, page_number page,
+                          page_number *left)
+{
+    if (!page_is_stale(&compaction->memory->pages, page))
+        return false;
+    bool clean = is_clean(compaction, page);
+    if (!clean && (*left == 0 || !page_has_contents(compaction->plan, page)))
+        return false;
+    *left -= !clean;
+    return claim_and_build(compaction, builder, page, clean);
+}
+
+/* Adds neighbours of its region to a run of one page: clean ones on both sides, which cost next to nothing; and some
+ * others on the side to which the mutator seems to be going, which is ahead unless the page there is up to date. */
+static void add_neighbours(struct compaction *compaction, struct builder *builder)
+{
+    page_number per_region = memory_page(compaction->memory, REGION_SIZE);
+    page_number page = builder->run_first;
+    page_number start = page - page % per_region;
+    page_number end = start + per_region;
+    bool down = page + 1 == end || !page_is_stale(&compaction->memory->pages, page + 1);
+    page_number left = compaction->ways.neighbours;
+    for (page++; page < end && add_neighbour(compaction, builder, page, &left);)
+        page++;
+    left = down ? compaction->ways.neighbours : 0;
+    while (builder->run_first > start && add_neighbour(compaction, builder, builder->run_first - 1, &left))
+        builder->run_first--;
+}
+
+/* Makes a page mapped, with its neighbours. False: somebody else has it. */
+static bool bring(struct compaction *compaction, struct builder *counters, page_number page)
+{
+    struct builder builder = {.run_first = page};
+    if (!page_claim(&compaction->memory->pages, page))
+        return false;
+    note_stray(compaction, page);
+    bool clean = is_clean(compaction, page);
+    if (!clean)
+        page_warm(compaction->plan, page);
+    build_claimed(compaction, &builder, page, clean);
+    add_neighbours(compaction, &builder);
+    if (compaction->ways.hints)
+        atomic_u32_store(&compaction->wanted, builder.run_first + builder.run_count);
+    publish_run(compaction, &builder);
+    atomic_u64_fetch_add(&counters->pages, atomic_u64_load(&builder.pages));
+    atomic_u64_fetch_add(&counters->clean, atomic_u64_load(&builder.clean));
+    return true;
+}
+
+enum compact_answer compact_fault(struct compaction *compaction, struct builder *builder, page_number page)
+{
+    atomic_u64_fetch_add(&builder->faults, 1);
+    if (bring(compaction, builder, page))
+        return COMPACT_BUILT;
+    if (!page_is_mapped(&compaction->memory->pages, page))
+        return COMPACT_BEING_BUILT;
+    int status = page_wake(&compaction->memory->pages, page);
+    if (status != 0)
+        atomic_u32_store(&compaction->failure, (uint32_t)-status);
+    return COMPACT_WOKEN;
+}
+
+void compact_bring(struct compaction *compaction, struct builder *builder, const page_number *pages,
+                   size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        bring(compaction, builder, pages[i]);
 }

@@ -1,14 +1,15 @@
 /*
  * Compaction: building and publishing every stale page that holds anything, by whoever comes first.
  *
- * Workers take whole regions from a shared cursor and publish their pages in
- * batches; faults are answered out of order. All go through the same claim
- * [claim], so a page is built once, and the three only differ in what they do when somebody else has the
- * page: a worker goes on, the fault server goes on too (the builder's publishing wakes the waiter), a signal
- * handler waits.
+ * Workers take whole regions from a shared cursor, which goes over all regions twice: first clean pages are published,
+ * a hundred times as quickly as a fault on one could be answered, then the others are built and published in batches.
+ * Faults are answered out of order, and mutators that leave the flip bring in the pages of their own roots. All go
+ * through the same claim [claim], so a page is built once, and they only differ in what they do when
+ * somebody else has the page: a worker goes on, the fault server goes on too (the builder's publishing wakes the
+ * waiter), a signal handler waits, and a mutator that brings in pages goes on.
  *
- * Who writes what: `next_region` anyone, by fetch-and-add; `wanted`, a hint, anyone; a builder's `run` its own thread; a builder's
- * counters its own thread (a shared one, for signal handlers: anyone, by fetch-and-add), read for statistics.
+ * Who writes what: `next_region` anyone, by fetch-and-add; `wanted`, a hint, anyone; `ways` at creation, and
+ * benchmarks; a builder's `run` its own thread; a builder's counters anyone, by fetch-and-add, read for statistics.
  */
 #ifndef SHALE_GC_COMPACT_H
 #define SHALE_GC_COMPACT_H
@@ -24,14 +25,25 @@ enum { COMPACT_BATCH = 16 };
 struct builder {
     page_number run_first; /* pages built and not yet published */
     page_number run_count;
-    atomic_u64 pages;  /* built, since the heap was created */
-    atomic_u64 faults; /* answered */
+    page_number run_clean; /* of them, those that needed no building */
+    atomic_u64 pages;      /* built and published, since the heap was created */
+    atomic_u64 clean;      /* published without building */
+    atomic_u64 faults;     /* answered */
+};
+
+/* What is done for fewer faults. Benchmarks turn parts of it off, to see what each is worth. */
+struct compact_ways {
+    bool clean;             /* clean pages are not built, and published before others */
+    page_number neighbours; /* so many pages beside one that is faulted on are built with it */
+    page_number roots;      /* a mutator leaving the flip brings in so many pages of its roots */
+    bool hints;             /* workers build next what lies behind a fault */
 };
 
 struct compaction {
     struct memory *memory;
     const struct plan *plan;
-    atomic_u32 next_region; /* the workers' cursor */
+    struct compact_ways ways;
+    atomic_u32 next_region; /* the workers' cursor; past the last region the second time round */
     atomic_u32 wanted;      /* the page behind the last one that was faulted on; PAGE_NONE */
     atomic_u32 failure;     /* errno of a publish that failed; 0 */
     /* A mutator touched a page of the evacuation set: it kept an address that no root showed. */
@@ -44,14 +56,20 @@ void compaction_init(struct compaction *compaction, struct memory *memory, const
 /* Before the flip resumes: the cursor goes back to the start. */
 void compact_begin(struct compaction *compaction);
 
-/* Builds and publishes the stale pages of the next region that has any. False: no region is left. */
+/* Publishes the clean pages of the next region, or builds and publishes all its stale pages, if it has any. False: no
+ * region is left. */
 bool compact_next_region(struct compaction *compaction, struct builder *builder);
 
 enum compact_answer { COMPACT_BUILT, COMPACT_WOKEN, COMPACT_BEING_BUILT };
 
-/* Answers a fault on a page: builds and publishes it, or wakes the thread if it is mapped already.
- * COMPACT_BEING_BUILT: another thread has it and will publish it. (signal) */
-enum compact_answer compact_fault(struct compaction *compaction, page_number page);
+/* Answers a fault on a page: builds and publishes it and what is worth having with it, or wakes the thread if it is
+ * mapped already. COMPACT_BEING_BUILT: another thread has it and will publish it. (signal) */
+enum compact_answer compact_fault(struct compaction *compaction, struct builder *builder, page_number page);
+
+/* A mutator that runs: makes the stale pages of a list mapped, which it is about to touch, without faulting. Leaves
+ * those that others are building to them. */
+void compact_bring(struct compaction *compaction, struct builder *builder, const page_number *pages,
+                   size_t count);
 
 /* The collector, when no region is left: builds what other workers have not come to yet and waits for what they
  * are building. Afterwards no page is stale. */

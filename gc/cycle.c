@@ -39,6 +39,7 @@ static void mark(struct collector *collector)
 static void stop_recording_local(void *argument, struct mutator_local *local)
 {
     (void)argument;
+    mark_end_local(local);
     bump_stop_recording(&local->bump);
 }
 
@@ -140,6 +141,16 @@ static void pace_next(struct collector *collector, uint32_t copies, bool moved)
     publish_pace(collector);
 }
 
+static uint64_t record_faults(struct collector *collector, uint64_t before)
+{
+    struct collector_statistics *statistics = &collector->statistics;
+    uint64_t faults = collector_faults(collector) - before;
+    atomic_u64_store(&statistics->faults_last_cycle, faults);
+    if (faults > atomic_u64_load(&statistics->faults_worst_cycle))
+        atomic_u64_store(&statistics->faults_worst_cycle, faults);
+    return faults;
+}
+
 void cycle_run(struct collector *collector, uint64_t number, enum plan_scope scope)
 {
     struct pace_moment start = moment(collector);
@@ -153,6 +164,8 @@ void cycle_run(struct collector *collector, uint64_t number, enum plan_scope sco
     uint32_t evacuated = collector->plan.evacuated_count;
     uint32_t freed = collector->plan.freed_count;
     uint32_t destinations = collector->plan.destination_count;
+    uint64_t faults_before = collector_faults(collector);
+    uint64_t faults = 0;
     bool gained = collector->plan.progress || freed + evacuated > destinations;
     if (evacuated == 0) {
         stop_recording(collector);
@@ -162,6 +175,7 @@ void cycle_run(struct collector *collector, uint64_t number, enum plan_scope sco
         collector_set_flipped(collector, number);
         compact(collector, concurrent);
         reclaim(collector, concurrent);
+        faults = record_faults(collector, faults_before);
     }
     if (collector->options.verify != 0)
         verify_end(collector);
@@ -170,9 +184,9 @@ void cycle_run(struct collector *collector, uint64_t number, enum plan_scope sco
     pace_next(collector, destinations > freed ? destinations - freed : 0, evacuated != 0);
     collector_log(collector, SHALE_LOG_INFO,
                   "cycle %" PRIu64 ": %" PRIu64 " KiB live, %" PRIu32 " regions freed, %" PRIu32
-                  " evacuated, %" PRIu64 " KiB moved, %" PRIu32 " of %" PRIu32
+                  " evacuated, %" PRIu64 " KiB moved, %" PRIu64 " faults, %" PRIu32 " of %" PRIu32
                   " regions free; the next within %" PRIu64 " KiB",
-                  number, collector->mark.bytes >> 10, freed, evacuated, moved >> 10,
+                  number, collector->mark.bytes >> 10, freed, evacuated, moved >> 10, faults,
                   region_free_count(&collector->memory->regions), collector->memory->regions.count,
                   collector->pace.goal >> 10);
 }

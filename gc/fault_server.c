@@ -10,10 +10,7 @@ static void answer(struct fault_server *server, uintptr_t address)
     size_t offset = views_offset(&memory->views, address);
     if (offset >= memory->views.size)
         return;
-    struct builder *builder = &server->builder;
-    atomic_u64_store(&builder->faults, atomic_u64_load(&builder->faults) + 1);
-    if (compact_fault(server->compaction, memory_page(memory, offset)) == COMPACT_BUILT)
-        atomic_u64_store(&builder->pages, atomic_u64_load(&builder->pages) + 1);
+    compact_fault(server->compaction, &server->builder, memory_page(memory, offset));
 }
 
 static void *fault_server_main(void *argument)

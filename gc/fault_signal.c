@@ -72,10 +72,8 @@ static void handle(int number, siginfo_t *information, void *machine)
     }
     struct compaction *compaction = entry->compaction;
     page_number page = memory_page(compaction->memory, address - atomic_u64_load(&entry->start));
-    atomic_u64_fetch_add(&entry->answers->faults, 1);
-    switch (compact_fault(compaction, page)) {
+    switch (compact_fault(compaction, entry->answers, page)) {
     case COMPACT_BUILT:
-        atomic_u64_fetch_add(&entry->answers->pages, 1);
         retries.count = 0;
         break;
     case COMPACT_BEING_BUILT:

@@ -38,6 +38,7 @@ static bool empty_mutator_view(struct collector *collector)
 
 static void flip_local(void *argument, struct mutator_local *local)
 {
+    mark_end_local(local);
     bump_flip(&local->bump, argument);
 }
 

@@ -56,7 +56,7 @@ void mark_destroy(struct mark *mark)
 static void begin_local(void *context, struct mutator_local *local)
 {
     (void)context;
-    local_set_barrier(local, BARRIER_OLD | BARRIER_NEW);
+    local_set_barrier(local, BARRIER_OLD | BARRIER_NEW | BARRIER_PAGES);
 }
 
 /* A store that a mutator had begun is over. */
@@ -74,7 +74,7 @@ static void scan_local(void *context, struct mutator_local *local)
     mark->world->visit_mutator_roots(mark->world->context, local, &visitor);
     shade_offer(&mark->work, &local->shaded);
     bump_start_recording(&local->bump, mark->memory);
-    local_set_barrier(local, BARRIER_OLD);
+    local_set_barrier(local, BARRIER_OLD | BARRIER_PAGES);
 }
 
 static void flush_local(void *context, struct mutator_local *local)
@@ -87,6 +87,11 @@ static void finish_local(void *context, struct mutator_local *local)
 {
     struct mark *mark = context;
     shade_drop(&mark->work, &local->shaded);
+    local_set_barrier(local, BARRIER_PAGES);
+}
+
+void mark_end_local(struct mutator_local *local)
+{
     local_set_barrier(local, 0);
 }
 
@@ -94,9 +99,9 @@ void mark_attach(struct mutator_local *local, enum mark_stage stage)
 {
     static const uint32_t barriers[] = {
         [STAGE_IDLE] = 0,
-        [STAGE_BEGUN] = BARRIER_OLD | BARRIER_NEW,
-        [STAGE_TRACING] = BARRIER_OLD, /* it has no roots: so it is scanned */
-        [STAGE_DECIDED] = 0,
+        [STAGE_BEGUN] = BARRIER_OLD | BARRIER_NEW | BARRIER_PAGES,
+        [STAGE_TRACING] = BARRIER_OLD | BARRIER_PAGES, /* it has no roots: so it is scanned */
+        [STAGE_DECIDED] = BARRIER_PAGES,
     };
     local->shaded = NULL;
     local->bump.recording = stage == STAGE_TRACING || stage == STAGE_DECIDED;
@@ -114,11 +119,12 @@ void mark_detach(struct mark *mark, struct mutator_local *local)
 void mark_prepare(struct mark *mark)
 {
     struct region_table *regions = &mark->memory->regions;
+    mark->memory->leads.complete = false;
     /* A region that is taken meanwhile has nothing that the last cycle left. */
     for (region_number r = 0; r < region_touched(regions); r++) {
         region_begin_cycle(regions, r);
         if (atomic_u8_load(&regions->regions[r].marked) != 0)
-            memory_clear_live_bits(mark->memory, r);
+            memory_clear_marks(mark->memory, r);
     }
     for (unsigned i = 0; i < mark->workers->count; i++)
         trace_begin(&mark->tracers[i]);
@@ -211,6 +217,7 @@ void mark_weak(struct mark *mark)
 
 void mark_count(struct mark *mark)
 {
+    mark->memory->leads.complete = true;
     mark->objects = atomic_u64_load(&mark->work.placed_objects);
     mark->bytes = atomic_u64_load(&mark->work.placed_bytes);
     for (unsigned i = 0; i < mark->workers->count; i++) {

@@ -14,7 +14,7 @@
  *  4. The roots of the heap are shaded. They are written by stores with a barrier, like slots of objects.
  *  5. All is traced; a handshake has every mutator offer what it shaded since; until nothing is offered, and no weak
  *     reference was read meanwhile [weak-phase].
- *  6. Handshake DECIDED: the barriers are off.
+ *  6. Handshake DECIDED: stores shade nothing any more.
  *  7. Weak references to what is dead are cleared. Objects with finalizers that are dead are queued, and they and what they
  *     lead to is marked: no mutator can get hold of them before they are taken from the queue.
  *
@@ -39,6 +39,9 @@
  * When it is complete: at the start of the last handshake no tracer had work; each mutator offered nothing in it, so
  * its packet was empty since the handshake before. So at the start nothing was shaded that was not marked, and by
  * the above everything live is marked; from then on stores find only marked objects to shade, which they leave out.
+ *
+ * On the way it gathers where the references of each page lead [clean]; stores go on noting that until the flip, or until
+ * it is known that there is none.
  *
  * tests/property/test_litmus.c tries each of these cases in all interleavings, with and without what is there
  * against it; tests/model/marking.pml has the protocol in Promela.
@@ -97,6 +100,9 @@ void mark_count(struct mark *mark);
 void mark_attach(struct mutator_local *local, enum mark_stage stage);
 /* A mutator detaches; its roots are gone. */
 void mark_detach(struct mark *mark, struct mutator_local *local);
+
+/* The flip, or there is none: stores do nothing besides storing. */
+void mark_end_local(struct mutator_local *local);
 
 /* A mutator's store: shades what a word that is overwritten or stored refers to. */
 static inline void mark_shade(struct mark *mark, struct mutator_local *local, uint64_t address)

@@ -9,6 +9,8 @@
  *   TRACING  the mutator's roots were shaded: stores shade what they overwrite; what is allocated is born
  *   DECIDED  marking is complete; what is allocated is born
  *
+ * From BEGUN on stores also note where what they store leads [clean].
+ *
  * All fields are the owning thread's, and the collector's while that thread is stopped or, in a handshake, native.
  */
 #ifndef SHALE_GC_MUTATOR_LOCAL_H
@@ -21,10 +23,11 @@ enum mark_stage { STAGE_IDLE, STAGE_BEGUN, STAGE_TRACING, STAGE_DECIDED };
 
 /* What a store does besides storing, in shale_mutator.barrier. */
 enum barrier {
-    BARRIER_OLD = 1,   /* shade what is overwritten */
-    BARRIER_NEW = 2,   /* shade what is stored */
-    BARRIER_CHECK = 4, /* check what is stored: verification is on */
-    BARRIER_REFUSE = 8 /* say that the heap may not be used, instead of all else */
+    BARRIER_OLD = 1,    /* shade what is overwritten */
+    BARRIER_NEW = 2,    /* shade what is stored */
+    BARRIER_CHECK = 4,  /* check what is stored: verification is on */
+    BARRIER_PAGES = 16, /* note where what is stored leads [clean] */
+    BARRIER_REFUSE = 8  /* say that the heap may not be used, instead of all else */
 };
 
 struct mutator_local {

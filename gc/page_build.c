@@ -372,6 +372,41 @@ bool page_has_contents(const struct plan *plan, page_number page)
     }
 }
 
+/* Whether one of the regions that go by a name is evacuated. */
+static bool name_is_evacuated(const struct plan *plan, uint64_t name)
+{
+    const struct memory *memory = plan->memory;
+    region_number first = (region_number)(name - 1) << memory->leads.shift;
+    region_number end = first + (1u << memory->leads.shift);
+    for (region_number region = first; region < end && region < memory->regions.count; region++) {
+        if (plan->roles[region] == ROLE_EVACUATED)
+            return true;
+    }
+    return false;
+}
+
+static bool leads_to_evacuated(const struct plan *plan, page_number page)
+{
+    uint64_t leads = atomic_u64_load(&plan->memory->leads.pages[page]);
+    if (leads == LEADS_ANYWHERE)
+        return true;
+    for (; leads != 0; leads >>= LEADS_NAME_BITS) {
+        if (name_is_evacuated(plan, leads & LEADS_NAME_MASK))
+            return true;
+    }
+    return false;
+}
+
+bool page_is_clean(const struct plan *plan, page_number page)
+{
+    const struct memory *memory = plan->memory;
+    size_t end = (size_t)(page + 1) << memory->views.page_shift;
+    region_number region = region_of(end - 1);
+    return memory->leads.complete && plan->roles[region] == ROLE_STAY &&
+           end - region_start(region) <= atomic_u32_load(&memory->regions.regions[region].born_from) &&
+           !leads_to_evacuated(plan, page) && page_has_contents(plan, page);
+}
+
 static inline __attribute__((always_inline)) void build_page_with(const struct plan *plan, page_number page,
                                                                   const uint64_t *growers)
 {

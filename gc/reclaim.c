@@ -81,7 +81,7 @@ void reclaim(struct collector *collector, bool concurrent)
         region_set_state(&memory->regions, plan->destinations[i], REGION_USED);
     for (region_number i = 0; i < plan->evacuated_count; i++) {
         memory_seal_region(memory, plan->evacuated[i]);
-        memory_clear_live_bits(memory, plan->evacuated[i]);
+        memory_clear_marks(memory, plan->evacuated[i]);
         region_free(&memory->regions, plan->evacuated[i]);
     }
     plan_clear(plan);

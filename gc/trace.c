@@ -113,6 +113,7 @@ static inline void reach_granule(struct tracer *tracer, granule_number granule)
 {
     __builtin_prefetch(views_alias(&tracer->memory->views, granule_start(granule)) - HEADER_SIZE);
     __builtin_prefetch(&tracer->memory->live_bits[granule >> 6]);
+    __builtin_prefetch(&tracer->memory->leads.pages[memory_page(tracer->memory, granule_start(granule))]);
     if (tracer->pending_count == TRACE_PREFETCH)
         mark_object(tracer, take_pending(tracer));
     tracer->pending[(tracer->pending_first + tracer->pending_count) % TRACE_PREFETCH] = granule;
@@ -122,8 +123,11 @@ static inline void reach_granule(struct tracer *tracer, granule_number granule)
 static inline void reach(struct tracer *tracer, uint64_t address)
 {
     size_t offset = address - tracer->base;
-    if (offset < tracer->size) /* not NULL, nor an address outside the heap */
-        reach_granule(tracer, granule_of(offset));
+    if (offset >= tracer->size)
+        return; /* NULL, or an address outside the heap */
+    if (region_of(offset) != tracer->region && tracer->leads != LEADS_ANYWHERE)
+        tracer->leads = leads_with(tracer->leads, leads_name(&tracer->memory->leads, region_of(offset)));
+    reach_granule(tracer, granule_of(offset));
 }
 
 static inline __attribute__((always_inline)) void reach_slots(void *context, uint64_t *slots, size_t count,
@@ -140,31 +144,77 @@ static inline __attribute__((always_inline)) void reach_slots(void *context, uin
     }
 }
 
-/* [weak] */
+/* [clean] What a slot that is not reached leads to. */
+static void note(struct tracer *tracer, const atomic_u64 *slot)
+{
+    struct memory *memory = tracer->memory;
+    size_t target = views_offset(&memory->views, atomic_u64_load(slot));
+    size_t at = (size_t)((const char *)slot - memory->views.alias);
+    if (target < tracer->size && region_of(target) != region_of(at))
+        leads_add(&memory->leads, memory_page(memory, at), leads_name(&memory->leads, region_of(target)));
+}
+
+/* [weak] Looks at the first slots of an object of which not all are like others; returns from where on they are. What these
+ * lead to is noted like that of others, since their page must be built when it moves [clean]. */
 static __attribute__((noinline)) size_t look_at_first(struct tracer *tracer, enum type_strength strength,
                                                       granule_number granule)
 {
+    const struct weak_object *weak =
+        (const struct weak_object *)views_alias(&tracer->memory->views, granule_start(granule));
     if (strength == STRENGTH_WEAK) {
+        note(tracer, &weak->referent);
         weak_look(tracer->weak, &tracer->weak_list, granule);
         return WEAK_STRONG_FROM;
     }
-    const struct ephemeron_object *ephemeron =
-        (const struct ephemeron_object *)views_alias(&tracer->memory->views, granule_start(granule));
+    const struct ephemeron_object *ephemeron = (const struct ephemeron_object *)weak;
+    note(tracer, &ephemeron->key);
+    note(tracer, &ephemeron->value);
     if (ephemeron_look(tracer->weak, granule))
         reach(tracer, atomic_u64_load_dependent(&ephemeron->value));
     return EPHEMERON_STRONG_FROM;
 }
 
+/* Looks at the slots of one page. */
+static inline void look_at_page(struct tracer *tracer, size_t offset, uint64_t header, page_number page,
+                                size_t from, size_t to)
+{
+    struct memory *memory = tracer->memory;
+    char *object = views_alias(&memory->views, offset);
+    uint64_t before = atomic_u64_load(&memory->leads.pages[page]);
+    tracer->region = region_of(offset);
+    tracer->leads = before;
+    object_visit_slots(memory_type(memory, header), header, object, object, from, to, reach_slots, tracer);
+    if (tracer->leads != before)
+        leads_grow(&memory->leads, page, before, tracer->leads);
+}
+
+/* Of an object that lies on several pages. */
+static __attribute__((noinline)) void look_at_pages(struct tracer *tracer, size_t offset, uint64_t header,
+                                                    page_number last, size_t from)
+{
+    struct memory *memory = tracer->memory;
+    for (page_number page = memory_page(memory, offset); page <= last; page++) {
+        size_t to = ((size_t)(page + 1) << memory->views.page_shift) - offset;
+        look_at_page(tracer, offset, header, page, from < to ? from : to, to);
+        from = from < to ? to : from;
+    }
+}
+
 static inline void look_at(struct tracer *tracer, granule_number granule)
 {
+    const struct memory *memory = tracer->memory;
     size_t offset = granule_start(granule);
-    uint64_t header = memory_header(tracer->memory, offset);
-    char *object = views_alias(&tracer->memory->views, offset);
-    const struct type *type = memory_type(tracer->memory, header);
+    uint64_t header = memory_header(memory, offset);
+    const struct type *type = memory_type(memory, header);
     size_t from = 0;
     if (__builtin_expect(type->strength != STRENGTH_STRONG, 0))
         from = look_at_first(tracer, type->strength, granule);
-    object_visit_slots(type, header, object, object, from, SIZE_MAX, reach_slots, tracer);
+    size_t end = offset - HEADER_SIZE + object_size(type, header);
+    page_number page = memory_page(memory, offset);
+    if (memory_page(memory, end - 1) == page)
+        look_at_page(tracer, offset, header, page, from, SIZE_MAX);
+    else
+        look_at_pages(tracer, offset, header, memory_page(memory, end - 1), from);
 }
 
 /* ---- the loop -------------------------------------------------------------------------------------- */

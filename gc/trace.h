@@ -43,6 +43,8 @@ struct tracer {
     granule_number pending[TRACE_PREFETCH]; /* ring of references */
     granule_number stack[TRACE_STACK];      /* marked objects whose slots are to be looked at */
     struct region_tally *tally;             /* per region */
+    region_number region;                   /* of the object whose slots are being looked at */
+    uint64_t leads;                         /* of the page they are on, with what was seen so far [clean] */
     uint64_t objects;                       /* marked since trace_begin */
     uint64_t bytes;
     granule_number weak_list; /* see weak_look */

@@ -1,6 +1,7 @@
 #include "gc/verify.h"
 
 #include "gc/hash_window.h"
+#include "gc/page_build.h"
 #include "heap/identity_hash.h"
 #include "heap/live_bits.h"
 
@@ -45,6 +46,7 @@ struct traversal {
     uint64_t found_count;
     struct verify_summary summary;
     granule_number holder; /* the object being looked at; GRANULE_NONE: the roots */
+    const char *copy;      /* of it */
     bool failed;
     char *message;
     size_t message_size;
@@ -126,16 +128,33 @@ static uint64_t follow(struct traversal *traversal, uint64_t word, uint64_t addr
     return (word & ~address_bits) + verify->order[granule];
 }
 
+/* [clean]: what leads to something that moves is on a page that is built. */
+static void check_page(struct traversal *traversal, const uint64_t *slot, uint64_t word, uint64_t address)
+{
+    const struct plan *plan = traversal->plan;
+    const struct memory *memory = traversal->verify->memory;
+    size_t offset = views_offset(&memory->views, address);
+    if (traversal->moment != VERIFY_MARKED || traversal->holder == GRANULE_NONE ||
+        offset >= memory->views.size || plan->roles[region_of(offset)] != ROLE_EVACUATED)
+        return;
+    size_t at = granule_start(traversal->holder) + (size_t)((const char *)slot - traversal->copy);
+    if (page_is_clean(plan, memory_page(memory, at)))
+        fail(traversal, word,
+             "which will move, on a page that is taken for clean: marking or a store missed it");
+}
+
 /* Slots come as copies, which are overwritten with what follow makes of them. */
 static void follow_slots(void *context, uint64_t *slots, size_t count, bool value)
 {
     struct traversal *traversal = context;
     const shale_encoding *encoding = &traversal->verify->memory->encoding;
     for (size_t i = 0; i < count; i++) {
-        if (!value)
-            slots[i] = follow(traversal, slots[i], slots[i], ~UINT64_C(0));
-        else if (value_is_reference(encoding, slots[i]))
-            slots[i] = follow(traversal, slots[i], value_address(encoding, slots[i]), encoding->address);
+        if (value && !value_is_reference(encoding, slots[i]))
+            continue;
+        uint64_t address_bits = value ? encoding->address : ~UINT64_C(0);
+        uint64_t address = slots[i] & address_bits;
+        check_page(traversal, &slots[i], slots[i], address);
+        slots[i] = follow(traversal, slots[i], address, address_bits);
     }
 }
 
@@ -180,7 +199,9 @@ static void look_at_object(struct traversal *traversal, granule_number granule)
         copy[words - 1] = 0;
     memcpy(copy, object, payload);
     traversal->holder = granule;
+    traversal->copy = (const char *)copy;
     object_visit_slots(type, header, (char *)copy, object, 0, SIZE_MAX, follow_slots, traversal);
+    traversal->copy = NULL;
 
     uint64_t sum = mix(traversal->summary.checksum, header & ~HEADER_HASH_BITS);
     sum = mix(sum, identity_hash(traversal, header, granule_start(granule), size));

@@ -5,6 +5,7 @@
 #ifndef SHALE_HEAP_MEMORY_H
 #define SHALE_HEAP_MEMORY_H
 
+#include "heap/leads.h"
 #include "heap/live_bits.h"
 #include "heap/page_state.h"
 #include "heap/region.h"
@@ -18,6 +19,7 @@ struct memory {
     struct page_states pages;
     struct type_table types;
     uint64_t *live_bits; /* see live_bits.h */
+    struct leads leads;
     shale_encoding encoding;
     /* Debug builds: freed regions are filled with a pattern and made inaccessible. */
     bool poison;
@@ -32,7 +34,7 @@ struct memory {
     struct memory_table {
         void *start;
         size_t size;
-    } tables[4];
+    } tables[5];
 };
 
 /* `faults` is the descriptor that the mutator view is registered with during compaction, -1 for none; it
@@ -71,8 +73,29 @@ static inline bool memory_is_live(const struct memory *memory, size_t offset)
            region_born_at(&memory->regions, offset);
 }
 
-/* Clears a region's live bits. */
-void memory_clear_live_bits(struct memory *memory, region_number region);
+/* [clean] A mutator stores a word that refers to `address` into `slot`, which may also be a root outside the heap. Whether
+ * other references on the slot's page lead into the same region, or it needs no note. */
+static inline bool memory_store_is_noted(const struct memory *memory, const void *slot, uint64_t address)
+{
+    size_t at = views_offset(&memory->views, (uintptr_t)slot);
+    size_t to = views_offset(&memory->views, address);
+    if (at >= memory->views.size || to >= memory->views.size || region_of(at) == region_of(to))
+        return true;
+    uint64_t leads = atomic_u64_load(&memory->leads.pages[memory_page(memory, at)]);
+    return leads_with(leads, leads_name(&memory->leads, region_of(to))) == leads;
+}
+
+static inline void memory_note_store(struct memory *memory, const void *slot, uint64_t address)
+{
+    if (memory_store_is_noted(memory, slot, address))
+        return;
+    size_t at = views_offset(&memory->views, (uintptr_t)slot);
+    region_number to = region_of(views_offset(&memory->views, address));
+    leads_add(&memory->leads, memory_page(memory, at), leads_name(&memory->leads, to));
+}
+
+/* Clears a region's live bits, and the leads of its pages. */
+void memory_clear_marks(struct memory *memory, region_number region);
 
 /* Debug builds: makes the memory of a region that was just freed, or is about to be used, tell when it is
  * used after it was freed. */

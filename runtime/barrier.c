@@ -59,9 +59,13 @@ static void shade_word(struct mutator *mutator, uint64_t word, bool value)
         mark_shade(mark, &mutator->local, value_address(&mark->memory->encoding, word));
 }
 
-static __attribute__((noinline)) void shade_old(struct mutator *mutator, uint64_t old)
+/* [clean] */
+static void note_word(struct memory *memory, const void *slot, uint64_t word, bool value)
 {
-    mark_shade(&mutator->heap->collector.mark, &mutator->local, old);
+    if (!value)
+        memory_note_store(memory, slot, word);
+    else if (value_is_reference(&memory->encoding, word))
+        memory_note_store(memory, slot, value_address(&memory->encoding, word));
 }
 
 static __attribute__((noinline)) void barrier_any(struct mutator *mutator, void *object, void *slot,
@@ -75,20 +79,22 @@ static __attribute__((noinline)) void barrier_any(struct mutator *mutator, void 
         shade_word(mutator, atomic_u64_load_dependent(slot), value);
     if ((api->barrier & BARRIER_NEW) != 0)
         shade_word(mutator, word, value);
+    if ((api->barrier & BARRIER_PAGES) != 0)
+        note_word(&mutator->heap->memory, slot, word, value);
 }
 
 void shale_barrier_slow(shale_mutator *api, void *object, void *slot, uint64_t word, bool value)
 {
     struct mutator *mutator = mutator_of(api);
-    /* While objects are traced, nearly all stores: of a pointer, over something that needs no shading. All else is out
-     * of the way, so that nothing is saved on the stack for it. */
-    if (SHALE_LIKELY(api->barrier == BARRIER_OLD && !value)) {
-        uint64_t old = atomic_u64_load_dependent(slot);
-        if (SHALE_UNLIKELY(shade_is_needed(&mutator->heap->memory, old)))
-            shade_old(mutator, old);
-    } else {
-        barrier_any(mutator, object, slot, word, value);
+    /* While objects are traced, nearly all stores: of a pointer, over something that needs no shading, and leading
+     * where others on the page lead already. All else is out of the way, so that nothing is saved on the stack for it. */
+    if (SHALE_LIKELY(api->barrier == (BARRIER_OLD | BARRIER_PAGES) && !value)) {
+        const struct memory *memory = &mutator->heap->memory;
+        if (SHALE_LIKELY(!shade_is_needed(memory, atomic_u64_load_dependent(slot)) &&
+                         memory_store_is_noted(memory, slot, word)))
+            return;
     }
+    barrier_any(mutator, object, slot, word, value);
 }
 
 /* ---- many slots ------------------------------------------------------------------------------------ */
@@ -96,19 +102,40 @@ void shale_barrier_slow(shale_mutator *api, void *object, void *slot, uint64_t w
 /* Words that are read before any of them is stored. */
 enum { MOVED_AT_ONCE = 64 };
 
-/* Shades `count` words that are in the object's slots from `first` on, or are about to be stored there, and are to be
+/* Visits `count` words that are in the object's slots from `first` on, or are about to be stored there, and are to be
  * read at `words`. Which of them hold pointers and which values only the object's type tells. */
+static void visit_words(struct mutator *mutator, void *object, const uint64_t *first, size_t count,
+                        uint64_t *words, slots_visitor visit, void *context)
+{
+    uint64_t header = ((const uint64_t *)object)[-1];
+    size_t from = (size_t)((const char *)first - (char *)object);
+    /* Where the object would begin, were `words` its slots. */
+    char *copy = (char *)((uintptr_t)words - from);
+    object_visit_slots(memory_type(&mutator->heap->memory, header), header, copy, object, from,
+                       from + count * sizeof(uint64_t), visit, context);
+}
+
+/* Shades `count` words that are there. */
 static void shade_words(struct mutator *mutator, void *object, const uint64_t *first, size_t count,
                         uint64_t *words)
 {
     struct mark *mark = &mutator->heap->collector.mark;
     struct shading shading = {&mark->work, mark->memory, &mutator->local.shaded};
-    uint64_t header = ((const uint64_t *)object)[-1];
-    size_t from = (size_t)((const char *)first - (char *)object);
-    /* Where the object would begin, were `words` its slots. */
-    char *copy = (char *)((uintptr_t)words - from);
-    object_visit_slots(memory_type(mark->memory, header), header, copy, object, from,
-                       from + count * sizeof(uint64_t), shade_slots, &shading);
+    visit_words(mutator, object, first, count, words, shade_slots, &shading);
+}
+
+/* [clean] Words that are about to be stored. */
+struct noting {
+    struct memory *memory;
+    const uint64_t *words;
+    const uint64_t *target; /* where the first of them goes */
+};
+
+static void note_slots(void *context, uint64_t *slots, size_t count, bool value)
+{
+    const struct noting *noting = context;
+    for (size_t i = 0; i < count; i++)
+        note_word(noting->memory, noting->target + (&slots[i] - noting->words), slots[i], value);
 }
 
 /* Stores words that have been read. They are shaded before any is stored, and not read from the slots
@@ -119,6 +146,10 @@ static void store_words(struct mutator *mutator, void *object, uint64_t *target,
     uint32_t barrier = mutator->local.bump.api.barrier;
     if ((barrier & BARRIER_NEW) != 0)
         shade_words(mutator, object, target, count, words);
+    if ((barrier & BARRIER_PAGES) != 0) {
+        struct noting noting = {&mutator->heap->memory, words, target};
+        visit_words(mutator, object, target, count, words, note_slots, &noting);
+    }
     for (size_t i = 0; i < count; i++) {
         size_t index = backwards ? count - 1 - i : i;
         /* Whether these slots hold pointers or values is not said. Taken as values, no word is found wrong that

@@ -2,7 +2,8 @@
  * The store barrier's slow path.
  *
  * [barrier] Whatever writes a reference into an object or a root of the heap shades, while its mutator's barrier asks for it,
- * what is overwritten, before the store, and what is stored, before the mutator's next safepoint [shade].
+ * what is overwritten, before the store, and what is stored, before the mutator's next safepoint [shade]; and notes, by
+ * then, where what is stored leads [clean].
  *
  * Two mutators that store into one slot at the same time may both read and shade the same old content, and neither what
  * the other stored. Nothing is lost once anybody is scanned: both stores then began when all barriers were on. So what

@@ -144,7 +144,8 @@ void mutator_free_detached(shale_heap *heap)
 void mutator_poll(struct mutator *mutator)
 {
     safepoint_poll(&mutator->heap->safepoint, mutator);
-    roots_update(mutator);
+    if (roots_update(mutator))
+        roots_bring(mutator);
 }
 
 void mutator_begin_wait(struct mutator *mutator)
@@ -155,7 +156,8 @@ void mutator_begin_wait(struct mutator *mutator)
 void mutator_end_wait(struct mutator *mutator)
 {
     safepoint_leave_native(&mutator->heap->safepoint, mutator);
-    roots_update(mutator);
+    if (roots_update(mutator))
+        roots_bring(mutator);
 }
 
 void shale_poll_slow(shale_mutator *api)

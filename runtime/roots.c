@@ -89,14 +89,65 @@ void roots_begin_update(shale_heap *heap, struct shale_visitor *visitor)
     }
 }
 
-void roots_update(struct mutator *mutator)
+bool roots_update(struct mutator *mutator)
 {
     pthread_mutex_lock(&mutator->roots_lock);
-    if (mutator->roots_stale) {
+    bool stale = mutator->roots_stale;
+    if (stale) {
         roots_visit_own(mutator, mutator->heap->root_update);
         mutator->roots_stale = false;
     }
     pthread_mutex_unlock(&mutator->roots_lock);
+    return stale;
+}
+
+/* Pages of roots, each once. */
+enum { ROOT_PAGES_MAX = 64 };
+
+struct root_pages {
+    struct memory *memory;
+    size_t wanted;
+    size_t count;
+    page_number pages[ROOT_PAGES_MAX];
+};
+
+static void note_root_page(struct root_pages *roots, uint64_t address)
+{
+    size_t offset = views_offset(&roots->memory->views, address);
+    if (offset >= roots->memory->views.size)
+        return;
+    page_number page = memory_page(roots->memory, offset);
+    size_t i = 0;
+    while (i < roots->count && roots->pages[i] != page)
+        i++;
+    if (i == roots->count)
+        roots->pages[roots->count++] = page;
+}
+
+static void note_root_pages(void *context, uint64_t *slots, size_t count, bool value)
+{
+    struct root_pages *roots = context;
+    const shale_encoding *encoding = &roots->memory->encoding;
+    /* The last ones are the innermost of a stack. */
+    for (size_t i = count; i > 0 && roots->count < roots->wanted; i--) {
+        if (!value)
+            note_root_page(roots, slots[i - 1]);
+        else if (value_is_reference(encoding, slots[i - 1]))
+            note_root_page(roots, value_address(encoding, slots[i - 1]));
+    }
+}
+
+void roots_bring(struct mutator *mutator)
+{
+    struct collector *collector = &mutator->heap->collector;
+    struct memory *memory = &mutator->heap->memory;
+    size_t wanted = collector->compaction.ways.roots;
+    if (!page_states_active(&memory->pages) || memory->pages.faults < 0 || wanted == 0)
+        return;
+    struct root_pages roots = {.memory = memory, .wanted = wanted < ROOT_PAGES_MAX ? wanted : ROOT_PAGES_MAX};
+    struct shale_visitor visitor = visitor_make(note_root_pages, &roots);
+    roots_visit_own(mutator, &visitor);
+    compact_bring(&collector->compaction, &collector->handlers, roots.pages, roots.count);
 }
 
 void roots_settle(shale_heap *heap)

@@ -8,6 +8,9 @@
  *   - the mutator, before it runs on or leaves its native section (roots_update), or
  *   - the collector, for those that stay native, before the plan is forgotten (roots_settle).
  *
+ * A mutator that does it for itself then brings in the pages that its innermost roots refer to (roots_bring): it is about to
+ * touch them, and would fault on each. By then the others run, and no lock is held [fault-free].
+ *
  * So no mutator ever runs with roots from before the flip [view], and no root is forwarded twice.
  *
  * [heap-roots] The heap's roots - handles, and what visitors of the heap show - belong to no mutator, so that no
@@ -62,7 +65,11 @@ void roots_visit(shale_heap *heap, struct shale_visitor *visitor);
 
 /* The world is stopped: a flip's root update, see above. */
 void roots_begin_update(shale_heap *heap, struct shale_visitor *visitor);
-void roots_update(struct mutator *mutator);
+/* Returns whether it had not been done. */
+bool roots_update(struct mutator *mutator);
 void roots_settle(shale_heap *heap);
+
+/* The mutator's own thread, running, after roots_update. */
+void roots_bring(struct mutator *mutator);
 
 #endif

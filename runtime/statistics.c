@@ -25,8 +25,12 @@ shale_status shale_heap_statistics(shale_heap *heap, shale_statistics *statistic
     /* More than the heap's size while a compaction has taken of the reserve [reserve]. */
     uint64_t used = (uint64_t)(regions->count - region_free_count(regions)) << REGION_SHIFT;
     uint64_t worker_pages = 0;
-    for (unsigned i = 0; i < collector->workers.count; i++)
+    uint64_t clean =
+        atomic_u64_load(&collector->server.builder.clean) + atomic_u64_load(&collector->handlers.clean);
+    for (unsigned i = 0; i < collector->workers.count; i++) {
         worker_pages += atomic_u64_load(&collector->builders[i].pages);
+        clean += atomic_u64_load(&collector->builders[i].clean);
+    }
     *statistics = (shale_statistics){
         .compaction = collector->options.compaction,
         .cycles = atomic_u64_load(&collector->completed),
@@ -39,8 +43,10 @@ shale_status shale_heap_statistics(shale_heap *heap, shale_statistics *statistic
         .pages_by_server = atomic_u64_load(&collector->server.builder.pages),
         .pages_by_mutators = atomic_u64_load(&collector->handlers.pages),
         .pages_in_pause = in_pause ? worker_pages : 0,
-        .faults =
-            atomic_u64_load(&collector->server.builder.faults) + atomic_u64_load(&collector->handlers.faults),
+        .pages_clean = clean,
+        .faults = collector_faults(collector),
+        .faults_last_cycle = atomic_u64_load(&counted->faults_last_cycle),
+        .faults_worst_cycle = atomic_u64_load(&counted->faults_worst_cycle),
         .bytes_allocated = atomic_u64_load(&heap->memory.bytes_allocated),
         .live_bytes = atomic_u64_load(&counted->live_bytes),
         .finalizers_waiting = finalizers_waiting(&heap->finalizers),

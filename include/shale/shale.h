@@ -296,9 +296,12 @@ typedef struct shale_statistics {
     uint64_t bytes_moved;         /* summed over cycles */
     uint64_t pages_by_workers;    /* pages built in the background */
     uint64_t pages_by_server;     /* pages built by the fault server */
-    uint64_t pages_by_mutators;   /* pages built in signal handlers */
+    uint64_t pages_by_mutators;   /* pages built by them: in signal handlers, and on their way out of flips */
     uint64_t pages_in_pause;      /* pages built inside a pause: no concurrent compaction */
-    uint64_t faults;              /* faults of mutators on stale pages */
+    uint64_t pages_clean;         /* pages that needed no building: nothing they refer to had moved */
+    uint64_t faults;              /* faults of mutators on stale pages; over flips: faults per cycle */
+    uint64_t faults_last_cycle;   /* of them, in the last cycle that flipped */
+    uint64_t faults_worst_cycle;  /* the most in one cycle */
     uint64_t allocation_stalls;   /* times a thread waited for a cycle before it got memory */
     uint64_t bytes_allocated;     /* by mutators since creation, counted by allocation chunks */
     uint64_t live_bytes;          /* found live by the last mark */

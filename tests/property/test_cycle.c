@@ -7,6 +7,8 @@
  * answers the faults, so that their order varies; what must hold does not.
  */
 #include "gc/cycle.h"
+#include "gc/page_build.h"
+#include "gc/shade.h"
 #include "tests/support/fake_world.h"
 #include "tests/support/os_simulated.h"
 
@@ -33,7 +35,8 @@ struct scene {
         touched; /* by the last flip; the pages of regions taken since are not compaction's business */
     char *image;
     bool *has_contents;
-    uint64_t marked; /* objects that the mark of this cycle must find */
+    uint64_t clean_slots; /* on clean pages, that refer to another region */
+    uint64_t marked;      /* objects that the mark of this cycle must find */
     uint64_t marked_bytes;
     /* Objects that were allocated after the flip, with one word of data. */
     size_t young[YOUNG_MAX];
@@ -66,7 +69,8 @@ static void touch(struct scene *scene, page_number page)
     if (by_read)
         return; /* asleep until somebody wakes it; looked at when the cycle has ended */
     struct page_states *pages = &scene->model.memory.pages;
-    enum compact_answer answer = compact_fault(&scene->collector.compaction, page);
+    enum compact_answer answer =
+        compact_fault(&scene->collector.compaction, &scene->collector.handlers, page);
     if (answer != COMPACT_BEING_BUILT) {
         require(scene, os_simulated_touch(&scene->os, page, NULL), "an answered fault happens again");
         require(scene, page_is_mapped(pages, page), "an answered fault leaves its page unmapped");
@@ -108,6 +112,35 @@ static void allocate_old(struct scene *scene, unsigned count)
     }
 }
 
+/* Stores into objects that are live, with the barrier that a mutator has at this moment. */
+static void store_some(struct scene *scene, unsigned count)
+{
+    static struct model_slot slots[MODEL_SLOTS_MAX];
+    struct model *model = &scene->model;
+    for (unsigned i = 0; i < count && model->count != 0; i++) {
+        struct mutator_local *local = &scene->fake.locals[test_random_below(&scene->random, FAKE_MUTATORS)];
+        uint32_t barrier = local->bump.api.barrier;
+        const struct model_object *object = &model->objects[test_random_below(&scene->random, model->count)];
+        const struct model_object *target = &model->objects[test_random_below(&scene->random, model->count)];
+        char *payload = model_payload(model, object->offset);
+        size_t slot_count = model_slots(object->type, object->length, payload, slots);
+        if (!object->live || !target->live || slot_count == 0)
+            continue;
+        struct model_slot slot = slots[test_random_below(&scene->random, slot_count)];
+        uint64_t *word = (uint64_t *)(payload + slot.offset);
+        uint64_t address = model_address(model, target);
+        struct shading shading = {&scene->collector.mark.work, &model->memory, &local->shaded};
+        if ((barrier & BARRIER_OLD) != 0)
+            shade_slots(&shading, word, 1, slot.value);
+        *word = slot.value ? model_value_make(model->encoding, &scene->random, address) : address;
+        if ((barrier & BARRIER_NEW) != 0)
+            shade_slots(&shading, word, 1, slot.value);
+        if ((barrier & BARRIER_PAGES) != 0)
+            memory_note_store(&model->memory,
+                              views_mutator(&model->memory.views, object->offset + slot.offset), address);
+    }
+}
+
 /* Allocates after the flip: the pages must be there, and nobody may write to them afterwards. */
 static void allocate_young(struct scene *scene, unsigned count)
 {
@@ -138,17 +171,44 @@ static void expect_roots(struct scene *scene)
     }
 }
 
+/* [clean]: nothing on a page that is taken for clean refers to what moves. */
+static void expect_clean_pages(struct scene *scene)
+{
+    static struct model_slot slots[MODEL_SLOTS_MAX];
+    const struct model *model = &scene->model;
+    const struct plan *plan = &scene->collector.plan;
+    for (size_t i = 0; i < model->count; i++) {
+        const struct model_object *object = &model->objects[i];
+        if (!object->live || object->moves)
+            continue;
+        const char *payload = model_payload(model, object->offset);
+        size_t slot_count = model_slots(object->type, object->length, payload, slots);
+        for (size_t s = 0; s < slot_count; s++) {
+            uint64_t word = *(const uint64_t *)(payload + slots[s].offset);
+            const struct model_object *target = model_target(model, word, slots[s].value);
+            if (target == NULL)
+                continue;
+            bool clean = page_is_clean(plan, memory_page(&model->memory, object->offset + slots[s].offset));
+            require(scene, !(clean && target->moves),
+                    "a page with a reference to what moves is taken for clean");
+            scene->clean_slots += clean && region_of(target->offset) != region_of(object->offset);
+        }
+    }
+}
+
 static void on_stopped(void *context)
 {
     struct scene *scene = context;
     if (scene->flipping || scene->collector.plan.evacuated_count == 0)
         return;
+    store_some(scene, 20); /* before they stopped */
     /* The flip. What was born since marking is written by now; addresses change from here on. */
     model_ask_some(&scene->model, &scene->collector.plan, 5);
     pthread_mutex_lock(&scene->os.lock);
     scene->flipping = true;
     scene->touched = region_touched(&scene->model.memory.regions);
     model_place(&scene->model, &scene->collector.plan);
+    expect_clean_pages(scene);
     model_pages_with_contents(&scene->model, scene->has_contents);
     model_expect(&scene->model, scene->image);
     expect_roots(scene);
@@ -159,6 +219,7 @@ static void on_resumed(void *context)
 {
     struct scene *scene = context;
     if (!scene->flipping) {
+        store_some(scene, (unsigned)test_random_below(&scene->random, 20));
         allocate_old(scene, (unsigned)test_random_below(&scene->random, 200));
         /* Marking has just ended, or the cycle. */
         model_ask_some(&scene->model, &scene->collector.plan, 5);
@@ -173,6 +234,8 @@ static void on_resumed(void *context)
 static void on_handshake(void *context)
 {
     struct scene *scene = context;
+    if (!scene->flipping)
+        store_some(scene, (unsigned)test_random_below(&scene->random, 40));
     if (scene->fake.stage == STAGE_TRACING || scene->fake.stage == STAGE_DECIDED)
         allocate_old(scene, (unsigned)test_random_below(&scene->random, 100));
 }
@@ -365,6 +428,8 @@ static void scene_close(struct scene *scene)
     os_simulated_destroy(&scene->os);
 }
 
+static uint64_t clean_slots; /* of all scenes */
+
 /* Returns how many cycles flipped. */
 static uint64_t run_scene(enum shale_compaction compaction, uint64_t stream)
 {
@@ -395,6 +460,7 @@ static uint64_t run_scene(enum shale_compaction compaction, uint64_t stream)
         advance(&scene);
     }
     uint64_t flips = atomic_u64_load(&scene.collector.statistics.flips);
+    clean_slots += scene.clean_slots;
     scene_close(&scene);
     return flips;
 }
@@ -426,6 +492,14 @@ static void test_faults_by_thread(void **state)
     run_scenes(SHALE_COMPACTION_FAULT_THREAD, 200, test_rounds(15, 2));
 }
 
+/* Else the others have shown little. */
+static void test_some_pages_were_clean(void **state)
+{
+    (void)state;
+    if (!test_quick())
+        assert_true(clean_slots > 0);
+}
+
 int main(void)
 {
     test_seed();
@@ -433,6 +507,7 @@ int main(void)
         cmocka_unit_test(test_in_pause),
         cmocka_unit_test(test_faults_by_signal),
         cmocka_unit_test(test_faults_by_thread),
+        cmocka_unit_test(test_some_pages_were_clean),
     };
     return cmocka_run_group_tests_name("property.cycle", tests, NULL, NULL);
 }

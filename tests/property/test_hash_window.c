@@ -177,7 +177,7 @@ static void begin_next_cycle(struct scene *scene)
     model_advance(&scene->model);
     for (region_number region = 0; region < memory->regions.count; region++) {
         region_begin_cycle(&memory->regions, region);
-        memory_clear_live_bits(memory, region);
+        memory_clear_marks(memory, region);
     }
     model_set_live_bits(&scene->model);
 }

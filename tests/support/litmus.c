@@ -661,7 +661,7 @@ static void forget_heap(struct explorer *explorer)
     for (region_number r = 0; r < REGIONS_USED; r++) {
         if (region_get_state(&memory->regions, r) != REGION_FREE)
             memset(views_alias(&memory->views, region_start(r)), 0, LOOKED_AT_BYTES);
-        memory_clear_live_bits(memory, r);
+        memory_clear_marks(memory, r);
     }
     memset(memory->regions.regions, 0, count * sizeof *memory->regions.regions);
     region_table_init(&memory->regions, memory->regions.regions, count);

@@ -91,7 +91,7 @@ static void free_all(struct scene *scene)
             continue;
         assert_true(before == REGION_USED || before == REGION_BORN);
         memory_seal_region(scene->memory, r);
-        memory_clear_live_bits(scene->memory, r);
+        memory_clear_marks(scene->memory, r);
         region_free(&scene->memory->regions, r);
     }
 }
