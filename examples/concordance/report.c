@@ -134,9 +134,12 @@ static void print_collector(const shale_statistics *s)
     print_size("moved", s->bytes_moved, moved);
     print_count("pages by workers", s->pages_by_workers, "built in the background");
     print_count("pages by fault server", s->pages_by_server, "built when a mutator waited");
-    print_count("pages by mutators", s->pages_by_mutators, "in signal handlers");
+    print_count("pages by mutators", s->pages_by_mutators, "in signal handlers, leaving flips");
     print_count("pages in the pause", s->pages_in_pause, "");
+    print_count("pages clean", s->pages_clean, "mapped as they were");
     print_count("faults", s->faults, "of mutators on stale pages");
+    print_count("faults per flip", s->flips != 0 ? (s->faults + s->flips / 2) / s->flips : 0, "on average");
+    print_count("faults, worst cycle", s->faults_worst_cycle, "");
     print_count("allocation stalls", s->allocation_stalls, "waits for a cycle to free memory");
 }
 
@@ -194,7 +197,10 @@ void report_values(const struct job *job, const struct listing *listing)
     value("pages_by_server", s.pages_by_server);
     value("pages_by_mutators", s.pages_by_mutators);
     value("pages_in_pause", s.pages_in_pause);
+    value("pages_clean", s.pages_clean);
     value("faults", s.faults);
+    value("faults_last_cycle", s.faults_last_cycle);
+    value("faults_worst_cycle", s.faults_worst_cycle);
     value("allocation_stalls", s.allocation_stalls);
     value("bytes_allocated", s.bytes_allocated);
     value("live_bytes", s.live_bytes);
