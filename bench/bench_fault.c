@@ -38,6 +38,7 @@ static void shale_fault(gbench_state *state, void *context)
                                 .live_percent = 50,
                                 .compaction = *(const enum shale_compaction *)context};
     graph_create(&graph, &shape);
+    graph.collector.compaction.ways.neighbours = 0; /* see the target */
     while (gbench_keep_running(state)) {
         graph_restore(&graph);
         graph_flip(&graph);

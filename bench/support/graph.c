@@ -292,6 +292,24 @@ void graph_forget_plan(struct graph *graph)
     plan_clear(plan);
 }
 
+void graph_note_leads(struct graph *graph)
+{
+    struct memory *memory = &graph->memory;
+    struct plan *plan = &graph->collector.plan;
+    graph_forget_plan(graph);
+    for (size_t i = 0; i < graph->object_count; i++) {
+        size_t offset = granule_start(graph->objects[i]);
+        const struct type *type = memory_type(memory, memory_header(memory, offset));
+        for (uint32_t slot = 0; slot < type->pointers.count; slot++) {
+            size_t at = offset + type->pointers.offsets[slot];
+            memory_note_store(memory, views_mutator(&memory->views, at),
+                              *(const uint64_t *)views_alias(&memory->views, at));
+        }
+    }
+    memory->leads.complete = true;
+    plan_make(plan, PLAN_WORTHWHILE, EVACUATE_PERCENT, 0);
+}
+
 void graph_restore(struct graph *graph)
 {
     for (region_number i = 0; i < graph->dense_count; i++)

@@ -59,6 +59,9 @@ void graph_destroy(struct graph *graph);
 /* Takes the plan back, so that plan_make can be run again. */
 void graph_forget_plan(struct graph *graph);
 
+/* Notes where the references on each page lead, as marking does. Before that no page is taken for clean. */
+void graph_note_leads(struct graph *graph);
+
 /* Puts the regions that stay back to what they were. */
 void graph_restore(struct graph *graph);
 

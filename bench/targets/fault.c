@@ -4,7 +4,8 @@
  * Timed is one read of one word by the thread that plays the mutator, from before the instruction to after
  * it, on a page that is stale at that moment: the fault into the kernel, its delivery, claiming, building
  * and publishing the page, waking, and the retried read. Pages hold 64-byte objects with two references;
- * half of them are destinations and half stay, and they are touched in random order right after the flip.
+ * half of them are destinations and half stay, and they are touched in random order right after the flip. Faults bring in
+ * no neighbours here; what that is worth is measured by after-flip.
  * The target is on faults while no worker runs, because nothing else runs beside the bare fault either: a
  * worker keeps the other core awake, which makes waking a thread cheaper. Faults with a worker are given as
  * well. So are faults in a small heap: pages and tables of the large one are in no cache when they are
@@ -78,6 +79,7 @@ static void subject_create(struct subject *subject, enum shale_compaction compac
                                 .compaction = compaction};
     struct graph *graph = &subject->graph;
     graph_create(graph, &shape);
+    graph->collector.compaction.ways.neighbours = 0;
     subject->count = graph->moved_count + graph->staying_count;
     subject->pages = malloc(subject->count * sizeof *subject->pages);
     bench_require(subject->pages != NULL, "there is no memory for a list of pages");

@@ -27,6 +27,8 @@ static const struct target targets[] = {
      measure_cycle_heap_maximum},
     {"fault-thread", "p50 of a fault, over a bare poll, read and UFFDIO_CONTINUE", measure_fault_thread},
     {"fault-signal", "p50 of a fault, over a bare SIGBUS handler with UFFDIO_CONTINUE", measure_fault_signal},
+    {"after-flip", "faults of a mutator that runs over its heap after a flip, over those with none avoided",
+     measure_after_flip},
     {"page-build-small", "bandwidth of building pages of 32-byte objects with two references, over memcpy",
      measure_page_build_small},
     {"page-build-bulk", "bandwidth of building pages of pointer-free 1 KiB objects, over memcpy",

@@ -14,7 +14,7 @@ struct finding {
     bool at_least;      /* the value must be at least the limit; otherwise at most */
     bool impossible;    /* this machine cannot measure it; `details` says why */
     char details[256];  /* the two absolute numbers, and what else tells about the value */
-    char remarks[1024]; /* further lines, printed after the target's; "" for none */
+    char remarks[4096]; /* further lines, printed after the target's; "" for none */
 };
 
 struct target {
@@ -28,6 +28,7 @@ void measure_flip_pause_live_objects(struct finding *finding);
 void measure_cycle_heap_maximum(struct finding *finding);
 void measure_fault_thread(struct finding *finding);
 void measure_fault_signal(struct finding *finding);
+void measure_after_flip(struct finding *finding);
 void measure_page_build_small(struct finding *finding);
 void measure_page_build_bulk(struct finding *finding);
 void measure_allocation_instructions(struct finding *finding);
