@@ -307,7 +307,7 @@ void graph_note_leads(struct graph *graph)
         }
     }
     memory->leads.complete = true;
-    plan_make(plan, PLAN_WORTHWHILE, EVACUATE_PERCENT, 0);
+    plan_make(plan, PLAN_SPARSE, EVACUATE_PERCENT, 0);
 }
 
 void graph_restore(struct graph *graph)

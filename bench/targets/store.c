@@ -189,7 +189,7 @@ static void hold_marking(struct objects *objects, struct holder *holder, bool tr
     while (__atomic_load_n(&holder->attached, __ATOMIC_ACQUIRE) == 0)
         sched_yield();
     shale_collect_start(objects->mutator, SHALE_COLLECT_NORMAL);
-    while (objects->mutator->barrier != BARRIER_OLD)
+    while ((objects->mutator->barrier & (BARRIER_OLD | BARRIER_NEW)) != BARRIER_OLD)
         shale_poll(objects->mutator);
     if (traced)
         nanosleep(&(struct timespec){1, 0}, NULL); /* by then the tracers are done */
