@@ -131,6 +131,30 @@ static void handle_create_limit(gbench_state *state, void *context)
     }
 }
 
+static void handle_local(gbench_state *state, void *context)
+{
+    (void)context;
+    while (gbench_keep_running(state)) {
+        shale_scope scope;
+        shale_scope_open(mutator, &scope);
+        gbench_keep(shale_local(mutator, object));
+        gbench_keep(shale_local(mutator, object));
+        shale_scope_close(mutator, &scope);
+    }
+}
+
+static void handle_local_limit(gbench_state *state, void *context)
+{
+    (void)context;
+    while (gbench_keep_running(state)) {
+        void *volatile locals[2];
+        locals[0] = object;
+        gbench_keep((const void *)&locals[0]);
+        locals[1] = object;
+        gbench_keep((const void *)&locals[1]);
+    }
+}
+
 static void handle_get(gbench_state *state, void *context)
 {
     (void)context;
@@ -168,6 +192,8 @@ int main(int argc, char **argv)
         {"frame/locals_only_limit", frame_limit},
         {"handle/create_drop", handle_create},
         {"handle/malloc_free_limit", handle_create_limit},
+        {"handle/scope_of_two", handle_local},
+        {"handle/two_locals_limit", handle_local_limit},
         {"handle/get", handle_get},
         {"handle/load_limit", handle_get_limit},
     };

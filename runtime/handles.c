@@ -4,13 +4,28 @@
 #include "runtime/mutator.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-enum { HANDLES_PER_BLOCK = 128 };
+enum {
+    HANDLES_PER_BLOCK =
+        (HANDLE_BLOCK_SIZE - sizeof(struct handle_block_head) - sizeof(void *)) / sizeof(struct handle)
+};
 
 struct handle_block {
+    struct handle_block_head head;
     struct handle_block *next;
     struct handle handles[HANDLES_PER_BLOCK];
 };
+
+void *handle_block_allocate(enum handle_kind kind)
+{
+    void *block;
+    if (posix_memalign(&block, HANDLE_BLOCK_ALIGNMENT, HANDLE_BLOCK_SIZE) != 0)
+        return NULL;
+    memset(block, 0, HANDLE_BLOCK_SIZE);
+    ((struct handle_block_head *)block)->kind = kind;
+    return block;
+}
 
 void handles_init(struct handles *handles)
 {
@@ -31,7 +46,7 @@ void handles_destroy(struct handles *handles)
 /* The lock is held. */
 static bool grow(struct handles *handles)
 {
-    struct handle_block *block = calloc(1, sizeof *block);
+    struct handle_block *block = handle_block_allocate(HANDLE_KEPT);
     if (block == NULL)
         return false;
     block->next = handles->blocks;
@@ -107,7 +122,11 @@ static shale_status check_handle(struct mutator *mutator, const shale_handle *ha
 shale_status shale_handle_set(shale_mutator *api, shale_handle *handle, void *object)
 {
     shale_status status = check_handle(mutator_of(api), handle, "shale_handle_set");
-    if (status == SHALE_OK) {
+    if (status != SHALE_OK)
+        return status;
+    if (handle_is_local(handle)) {
+        handle->object = object;
+    } else {
         barrier_shade(mutator_of(api), handle->object, object);
         atomic_u64_store_release((atomic_u64 *)&handle->object, (uint64_t)(uintptr_t)object);
     }
@@ -120,9 +139,11 @@ shale_status shale_handle_drop(shale_mutator *api, shale_handle *handle)
     shale_status status = check_handle(mutator, handle, "shale_handle_drop");
     if (status != SHALE_OK)
         return status;
+    if (handle_is_local(handle))
+        return mutator_misuse(mutator, SHALE_ERROR_MISUSE, "shale_handle_drop",
+                              "the handle is a local one, which goes when its scope is closed");
     barrier_shade(mutator, handle->object, NULL);
     if (handles_give_back(&mutator->heap->handles, (struct handle *)handle))
         return SHALE_OK;
-    log_line(&mutator->heap->log, SHALE_LOG_ERROR, "shale_handle_drop: the handle was dropped before");
-    return mutator_fail(mutator, SHALE_ERROR_MISUSE, "shale_handle_drop: the handle was dropped before");
+    return mutator_misuse(mutator, SHALE_ERROR_MISUSE, "shale_handle_drop", "the handle was dropped before");
 }

@@ -1,6 +1,6 @@
 /*
- * Handles: references from outside the heap, in blocks that never move, so that a handle's address is its
- * identity and reading one is one load.
+ * Handles that live until they are dropped: references from outside the heap, in blocks that never move, so that a
+ * handle's address is its identity and reading one is one load. (Local handles: scopes.h.)
  *
  * Who writes what: the free list and `used` under `lock`; a handle's object by its user with a barrier
  * [heap-roots], and by the collector while the world is stopped.
@@ -11,6 +11,24 @@
 #include "heap/object.h"
 
 #include <pthread.h>
+
+/* What a handle is can be asked of its block: blocks of all kinds are aligned, and begin with it. The size is what malloc
+ * can put one beside the other. */
+enum handle_kind { HANDLE_KEPT = 1, HANDLE_LOCAL };
+enum { HANDLE_BLOCK_ALIGNMENT = 4096, HANDLE_BLOCK_SIZE = HANDLE_BLOCK_ALIGNMENT - 16 };
+
+struct handle_block_head {
+    enum handle_kind kind; /* never changes */
+};
+
+/* Zeroed but for its head; given back by free. NULL when memory is out. */
+void *handle_block_allocate(enum handle_kind kind);
+
+static inline bool handle_is_local(const shale_handle *handle)
+{
+    const char *block = (const char *)handle - ((uintptr_t)handle & (HANDLE_BLOCK_ALIGNMENT - 1));
+    return ((const struct handle_block_head *)block)->kind == HANDLE_LOCAL;
+}
 
 struct handle {
     struct shale_handle api; /* first: a shale_handle is a handle */

@@ -17,10 +17,8 @@ shale_status mutator_fail(struct mutator *mutator, shale_status status, const ch
     return status;
 }
 
-/* Misuse is told to the log as well, since whoever misuses a call seldom looks at what it returned. The
- * mutator's own error is left alone when it belongs to another thread. */
-static shale_status misuse(struct mutator *mutator, shale_status status, const char *function,
-                           const char *what)
+shale_status mutator_misuse(struct mutator *mutator, shale_status status, const char *function,
+                            const char *what)
 {
     log_line(&mutator->heap->log, SHALE_LOG_ERROR, "%s: %s", function, what);
     if (pthread_equal(mutator->owner, pthread_self()))
@@ -33,17 +31,18 @@ shale_status mutator_check(struct mutator *mutator, const char *function)
     if (mutator == NULL)
         return SHALE_ERROR_MISUSE;
     if (atomic_u32_load(&mutator->heap->forked) != 0)
-        return misuse(mutator, SHALE_ERROR_FORKED, function,
-                      "this process is a child of the one that owns the heap; create a heap of its own");
+        return mutator_misuse(
+            mutator, SHALE_ERROR_FORKED, function,
+            "this process is a child of the one that owns the heap; create a heap of its own");
     if (!mutator->attached)
-        return misuse(mutator, SHALE_ERROR_MISUSE, function, "the mutator is detached");
+        return mutator_misuse(mutator, SHALE_ERROR_MISUSE, function, "the mutator is detached");
     if (!pthread_equal(mutator->owner, pthread_self()))
-        return misuse(
+        return mutator_misuse(
             mutator, SHALE_ERROR_MISUSE, function,
             "the mutator belongs to another thread; attach this one and use what shale_attach returns");
     if (mutator->native)
-        return misuse(mutator, SHALE_ERROR_MISUSE, function,
-                      "the thread is in a native section; call shale_leave_native first");
+        return mutator_misuse(mutator, SHALE_ERROR_MISUSE, function,
+                              "the thread is in a native section; call shale_leave_native first");
     return SHALE_OK;
 }
 
@@ -118,10 +117,15 @@ shale_status shale_detach(shale_mutator *api)
     if (status != SHALE_OK)
         return status;
     if (api->frames != NULL)
-        return misuse(mutator, SHALE_ERROR_MISUSE, "shale_detach", "frames are still pushed; pop them first");
+        return mutator_misuse(mutator, SHALE_ERROR_MISUSE, "shale_detach",
+                              "frames are still pushed; pop them first");
+    if (api->scopes != NULL)
+        return mutator_misuse(mutator, SHALE_ERROR_MISUSE, "shale_detach",
+                              "handle scopes are still open; close them first");
     mutator_poll(mutator);
     bump_close(&mutator->local.bump, &mutator->heap->memory);
     root_list_clear(&mutator->roots);
+    scopes_end(mutator);
     mark_detach(&mutator->heap->collector.mark, &mutator->local);
     mutator->attached = false;
     safepoint_detach(&mutator->heap->safepoint, mutator);
@@ -182,8 +186,8 @@ shale_status shale_leave_native(shale_mutator *api)
     struct mutator *mutator = mutator_of(api);
     if (mutator != NULL && mutator->attached && pthread_equal(mutator->owner, pthread_self())) {
         if (!mutator->native)
-            return misuse(mutator, SHALE_ERROR_MISUSE, "shale_leave_native",
-                          "the thread is not in a native section");
+            return mutator_misuse(mutator, SHALE_ERROR_MISUSE, "shale_leave_native",
+                                  "the thread is not in a native section");
         mutator->native = false;
     }
     shale_status status = mutator_check(mutator, "shale_leave_native");

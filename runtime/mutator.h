@@ -1,7 +1,7 @@
 /*
  * A thread's membership of a heap.
  *
- * Who writes what: `local`, `error`, `slow_paths` the owning thread, and the collector while that is stopped or
+ * Who writes what: `local`, `error`, `slow_paths`, `scope_blocks` the owning thread, and the collector while that is stopped or
  * native; `state`, `asked`, `served`, `next` under the safepoint's lock; `last_safepoint` the owning thread, read by the
  * collector for a message; `roots_stale` under `roots_lock`; the rest at attach and detach.
  */
@@ -10,6 +10,7 @@
 
 #include "gc/mutator_local.h"
 #include "runtime/heap.h"
+#include "runtime/scopes.h"
 
 struct mutator {
     struct mutator_local local; /* first: it begins with what <shale/inline.h> sees */
@@ -24,6 +25,7 @@ struct mutator {
     int thread_id;             /* the same, as the system numbers it */
     atomic_u64 last_safepoint; /* nanoseconds, see clock_nanoseconds */
     struct root_list roots;
+    struct scope_blocks scope_blocks;
     pthread_mutex_t roots_lock;
     bool roots_stale; /* the last flip's root update is still to be done */
     unsigned slow_paths;
@@ -42,6 +44,11 @@ shale_status mutator_check(struct mutator *mutator, const char *function);
 /* Records an error for shale_last_error and returns its status. */
 shale_status mutator_fail(struct mutator *mutator, shale_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* The same for misuse, which is told to the log as well, since whoever misuses a call seldom looks at what it returned.
+ * The mutator's own error is left alone when it belongs to another thread. */
+shale_status mutator_misuse(struct mutator *mutator, shale_status status, const char *function,
+                            const char *what);
 
 /* Stops here if the collector wants it. */
 void mutator_poll(struct mutator *mutator);

@@ -44,6 +44,7 @@ void roots_visit_own(struct mutator *mutator, struct shale_visitor *visitor)
         else
             shale_visit_pointers(visitor, frame->slots, frame->count);
     }
+    scopes_visit(mutator, visitor);
     pthread_mutex_lock(&mutator->roots.lock);
     visit_list(&mutator->roots, visitor);
     pthread_mutex_unlock(&mutator->roots.lock);

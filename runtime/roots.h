@@ -1,7 +1,7 @@
 /*
  * Roots: frames, registered visitors and handles.
  *
- * [roots] A mutator's own roots - frames, its visitors - are read and rewritten only while it is stopped or native, or by
+ * [roots] A mutator's own roots - frames, local handles, its visitors - are read and rewritten only while it is stopped or native, or by
  * itself in a safepoint. In a flip the heap's own roots are rewritten inside the stop; each
  * mutator's are only marked as stale, and rewritten by whoever comes first, under the mutator's roots_lock:
  *

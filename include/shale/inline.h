@@ -8,6 +8,7 @@
  *  shale_mutator.poll            the collector, at any time (relaxed); read by shale_poll
  *  shale_mutator.barrier         the owning thread in a handshake; the collector while it is stopped or native
  *  shale_mutator.frames          the owning thread; read by the collector while it is stopped or native
+ *  shale_mutator.scopes, local_next, local_limit   the same
  *  shale_type, shale_handle      see the fields
  */
 #ifndef SHALE_INLINE_H
@@ -30,6 +31,9 @@ struct shale_mutator {
     uint32_t poll;    /* not 0: stop at the next safepoint */
     uint32_t barrier; /* not 0: stores call shale_barrier_slow first */
     shale_frame *frames;
+    shale_scope *scopes;       /* the innermost open one */
+    shale_handle *local_next;  /* the next local handle */
+    shale_handle *local_limit; /* not equal to local_next: there is one */
 };
 
 /* Immutable after registration. */
@@ -41,7 +45,8 @@ struct shale_type {
     uint32_t length_max;   /* the longest array that is not too large */
 };
 
-/* The collector rewrites `object` inside the flip; mutators write it by shale_handle_set. */
+/* The collector rewrites `object` inside the flip, that of a local handle the thread it belongs to before it runs on;
+ * mutators write it by shale_handle_set. */
 struct shale_handle {
     void *object;
 };
@@ -50,6 +55,8 @@ SHALE_API void *shale_allocate_slow(shale_mutator *mutator, const shale_type *ty
 SHALE_API void shale_poll_slow(shale_mutator *mutator);
 SHALE_API void shale_barrier_slow(shale_mutator *mutator, void *object, void *slot, uint64_t word,
                                   bool value);
+SHALE_API shale_handle *shale_local_slow(shale_mutator *mutator, void *object);
+SHALE_API shale_status shale_scope_close_slow(shale_mutator *mutator, shale_scope *scope);
 
 static inline void *shale_allocate(shale_mutator *mutator, const shale_type *type)
 {
@@ -143,6 +150,33 @@ static inline void shale_frame_pop(shale_mutator *mutator, shale_frame *frame)
 static inline void *shale_handle_get(const shale_handle *handle)
 {
     return handle->object;
+}
+
+static inline void shale_scope_open(shale_mutator *mutator, shale_scope *scope)
+{
+    scope->outer = mutator->scopes;
+    scope->next = mutator->local_next;
+    scope->limit = mutator->local_limit;
+    mutator->scopes = scope;
+}
+
+static inline shale_handle *shale_local(shale_mutator *mutator, void *object)
+{
+    shale_handle *handle = mutator->local_next;
+    if (SHALE_UNLIKELY(handle == mutator->local_limit || mutator->scopes == NULL))
+        return shale_local_slow(mutator, object);
+    mutator->local_next = handle + 1;
+    handle->object = object;
+    return handle;
+}
+
+static inline shale_status shale_scope_close(shale_mutator *mutator, shale_scope *scope)
+{
+    if (SHALE_UNLIKELY(mutator->scopes != scope || mutator->local_limit != scope->limit))
+        return shale_scope_close_slow(mutator, scope);
+    mutator->local_next = scope->next;
+    mutator->scopes = scope->outer;
+    return SHALE_OK;
 }
 
 #ifdef __cplusplus

@@ -5,7 +5,7 @@
  * -------------
  *  - Objects move. After any call that is marked "may collect" below, a plain C variable that held an
  *    object's address is wrong unless the collector knew of it: keep addresses that live across such a
- *    call in a frame (shale_frame_push), in a handle, or in memory that a registered root visitor shows.
+ *    call in a frame (shale_frame_push), in a handle (shale_local, shale_handle_create), or in memory that a registered root visitor shows.
  *  - A thread that runs for long without allocating must call shale_poll now and then, and must bracket
  *    whatever may block (read, lock, sleep) with shale_enter_native / shale_leave_native; otherwise every
  *    other thread waits for it when the collector needs a stop.
@@ -390,7 +390,7 @@ SHALE_API const char *shale_type_name(const shale_type *type);
  * global stop is under way. */
 SHALE_API shale_mutator *shale_attach(shale_heap *heap, shale_error *error);
 
-/* Detaches the calling thread. All its frames must have been popped. The mutator must not be used again.
+/* Detaches the calling thread. All its frames must have been popped and its scopes closed. The mutator must not be used again.
  * On the thread that attached it. */
 SHALE_API shale_status shale_detach(shale_mutator *mutator);
 
@@ -486,6 +486,35 @@ SHALE_API shale_status shale_handle_set(shale_mutator *mutator, shale_handle *ha
 SHALE_API shale_status shale_handle_drop(shale_mutator *mutator, shale_handle *handle);
 
 /* ------------------------------------------------------------------------------------------------ */
+/* Handle scopes                                                                                      */
+
+/* A local handle is a handle that ends with a scope: for code that calls into the collector through bindings, where frames
+ * are not to be had. Scopes are opened and closed like C blocks, by the thread that owns the mutator; they nest. The scope
+ * belongs to the caller and must outlive its closing. A local handle is read by shale_handle_get and changed by
+ * shale_handle_set like any, but only by its own thread; shale_handle_drop refuses it. */
+typedef struct shale_scope {
+    struct shale_scope *outer;
+    shale_handle *next;
+    shale_handle *limit;
+} shale_scope;
+
+/* Opens a scope. Inline. Does not collect. */
+static inline void shale_scope_open(shale_mutator *mutator, shale_scope *scope);
+
+/* A handle to `object`, which may be NULL, until the scope that is now the innermost is closed. Returns NULL when memory is
+ * out, and when no scope is open (misuse). Inline. Does not collect. */
+static inline shale_handle *shale_local(shale_mutator *mutator, void *object);
+
+/* Closes the innermost scope; its handles must not be used again. SHALE_ERROR_MISUSE, doing nothing, when `scope` is
+ * another one. Inline. Does not collect. */
+static inline shale_status shale_scope_close(shale_mutator *mutator, shale_scope *scope);
+
+/* The same, but what `handle` refers to is returned in a new handle of the scope around it. `handle` may be of any kind.
+ * Returns NULL, with the scope still open, when memory is out, or there is no scope around it (misuse). Does not collect. */
+SHALE_API shale_handle *shale_scope_close_keep(shale_mutator *mutator, shale_scope *scope,
+                                               const shale_handle *handle);
+
+/* ------------------------------------------------------------------------------------------------ */
 /* Weak references, ephemerons, finalizers                                                            */
 
 /* A weak reference does not keep its referent alive. It is an object of the heap itself: keep it in frames, handles and
@@ -523,6 +552,23 @@ SHALE_API shale_status shale_finalizer_add(shale_mutator *mutator, void *object,
 /* Takes the next object from the queue; NULL when there is none. It is an ordinary object from then on. `data` may be
  * NULL. Any attached thread; does not collect. What is done with it may allocate. */
 SHALE_API void *shale_finalizer_take(shale_mutator *mutator, uintptr_t *data);
+
+/* ------------------------------------------------------------------------------------------------ */
+/* Weak handles                                                                                       */
+
+/* A weak handle knows where an object is without keeping it alive, until it is dropped: a handle to a weak reference. Any
+ * attached thread may create, read and drop any of its heap; two threads that use one at the same time, of which one drops
+ * it, must order themselves. Opaque. */
+typedef struct shale_weak_handle shale_weak_handle;
+
+/* Creates one; NULL when the heap is full or memory is out. `object` may be NULL. May collect. */
+SHALE_API shale_weak_handle *shale_weak_handle_create(shale_mutator *mutator, void *object);
+
+/* The object, or NULL when it is dead; as shale_weak_get. Does not collect. `handle` may be NULL. */
+SHALE_API void *shale_weak_handle_get(shale_mutator *mutator, const shale_weak_handle *handle);
+
+/* Drops it. Does not collect. */
+SHALE_API shale_status shale_weak_handle_drop(shale_mutator *mutator, shale_weak_handle *handle);
 
 #ifdef __cplusplus
 }
