@@ -275,6 +275,10 @@ static shale_status create_parts(shale_heap *heap, const struct os *os, shale_er
     if (result != 0)
         return error_set_system(error, -result, failed,
                                 "ask for a smaller heap, or raise the process's limits");
+    if (!weak_table_types_register(&heap->weak_table_types, &heap->memory.types)) {
+        memory_destroy(&heap->memory);
+        return error_set(error, SHALE_ERROR_MEMORY, "there is no memory for the types of tables");
+    }
     safepoint_init(&heap->safepoint, os, &heap->log, heap->options.poll_warning * UINT64_C(1000000));
     handles_init(&heap->handles);
     finalizers_init(&heap->finalizers);

@@ -15,6 +15,7 @@
 #include "runtime/log.h"
 #include "runtime/roots.h"
 #include "runtime/safepoint.h"
+#include "runtime/weak_table_types.h"
 
 struct shale_heap {
     shale_options options;
@@ -25,6 +26,7 @@ struct shale_heap {
     struct safepoint safepoint;
     struct handles handles;
     struct finalizers finalizers;
+    struct weak_table_types weak_table_types;
     struct root_list roots;             /* visitors of the whole heap */
     struct shale_visitor *root_update;  /* written while the world is stopped; see roots.h */
     const char *fault_source;           /* how page faults are had, for the log */

@@ -570,6 +570,39 @@ SHALE_API void *shale_weak_handle_get(shale_mutator *mutator, const shale_weak_h
 /* Drops it. Does not collect. */
 SHALE_API shale_status shale_weak_handle_drop(shale_mutator *mutator, shale_weak_handle *handle);
 
+/* ------------------------------------------------------------------------------------------------ */
+/* Tables with weak entries                                                                           */
+
+/* Tables are objects of the heap: keep them in frames, handles and slots like any other; they move, and die with the last
+ * reference to them. They grow and shrink little by little, so no call takes long because a table is large. An entry whose
+ * object is dead reads as if it were not there, and its memory is given back as other entries are added.
+ *
+ * Threads that use one table must order themselves: whoever adds, sets or removes excludes all others, while any number may
+ * look up. Nothing need be done about the collector: looking up is safe at any time, and what is found stays alive
+ * for as long as the caller keeps it, like what shale_weak_get returns. A call that may collect must not be made with
+ * a lock held for which others do not wait in native sections, see the head of this file. */
+
+/* An intern table finds objects by their content, without keeping them alive: of strings that are equal, say, there is one. */
+typedef struct shale_intern_table shale_intern_table;
+
+/* Creates a table; NULL when the heap is full. Any attached thread; may collect. */
+SHALE_API shale_intern_table *shale_intern_create(shale_mutator *mutator);
+
+/* The object that was added with this hash, is alive, and of which `matches(context, object)` is true; or NULL. `matches` is
+ * called on this thread with objects of the same hash; it reads them, and must not call anything that may collect.
+ * Any attached thread; does not collect. */
+SHALE_API void *shale_intern_find(shale_mutator *mutator, const shale_intern_table *table, uint32_t hash,
+                                  bool (*matches)(void *context, const void *object), void *context);
+
+/* Adds an object, without looking whether there is one like it: find first, and do not let others add in between. All 32 bits
+ * of the hash are compared and used. Fails, with nothing added, with SHALE_ERROR_OUT_OF_HEAP, and with
+ * SHALE_ERROR_ARGUMENT when `object` is NULL. Any attached thread; may collect. */
+SHALE_API shale_status shale_intern_add(shale_mutator *mutator, shale_intern_table *table, uint32_t hash,
+                                        void *object);
+
+/* How many entries there are: at least as many as can be found. Any attached thread; does not collect. */
+SHALE_API size_t shale_intern_count(shale_mutator *mutator, const shale_intern_table *table);
+
 #ifdef __cplusplus
 }
 #endif
