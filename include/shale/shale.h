@@ -603,6 +603,46 @@ SHALE_API shale_status shale_intern_add(shale_mutator *mutator, shale_intern_tab
 /* How many entries there are: at least as many as can be found. Any attached thread; does not collect. */
 SHALE_API size_t shale_intern_count(shale_mutator *mutator, const shale_intern_table *table);
 
+/* A weak map has a value for each of its keys, which are objects of the heap, told apart by their identity. It does not keep
+ * its keys alive, and a value only for as long as its key is alive otherwise, as an ephemeron does; so entries
+ * whose values lead to their own keys go too. */
+typedef struct shale_weak_map shale_weak_map;
+
+/* Creates a map; NULL when the heap is full. Any attached thread; may collect. */
+SHALE_API shale_weak_map *shale_weak_map_create(shale_mutator *mutator);
+
+/* Whether the map has the key; if so, its value is put into `value`, which may be NULL. Any attached thread; does
+ * not collect. Asks for the key's identity hash, as the following do. */
+SHALE_API bool shale_weak_map_get(shale_mutator *mutator, const shale_weak_map *map, const void *key,
+                                  void **value);
+
+/* Gives a key its value: NULL, an object's address or an address outside the heap. Fails, with nothing changed, with
+ * SHALE_ERROR_OUT_OF_HEAP, and with SHALE_ERROR_ARGUMENT when `key` is no object of the heap. Any attached thread; may
+ * collect, unless the map has the key. */
+SHALE_API shale_status shale_weak_map_set(shale_mutator *mutator, shale_weak_map *map, void *key,
+                                          void *value);
+
+/* Takes a key out. Returns whether the map had it. Any attached thread; does not collect. */
+SHALE_API bool shale_weak_map_remove(shale_mutator *mutator, shale_weak_map *map, const void *key);
+
+/* How many entries there are, those with dead keys that still take memory included. Any attached thread; does not
+ * collect. */
+SHALE_API size_t shale_weak_map_count(shale_mutator *mutator, const shale_weak_map *map);
+
+/* Where an iteration is. Zeroed before the first step, and not looked into. It holds no address, so it needs no frame. */
+typedef struct shale_weak_map_cursor {
+    uint32_t bucket;
+    uint32_t left;
+    bool begun;
+} shale_weak_map_cursor;
+
+/* The next entry whose key is alive, in no order; false when there is none. `value` may be NULL. Between two steps keys
+ * may be removed and values of keys that are there changed: each entry that stays is seen, and seen once if only the entry
+ * returned last is removed. After a key was added, entries may be missed or seen twice. What was returned is alive for as long
+ * as the caller keeps it. Any attached thread; does not collect. */
+SHALE_API bool shale_weak_map_next(shale_mutator *mutator, const shale_weak_map *map,
+                                   shale_weak_map_cursor *cursor, void **key, void **value);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,7 +1,8 @@
 /*
  * The race that intern tables are for: one thread finds an object by its content while another drops the last strong
  * reference to it, and a cycle is about to decide that it is dead. What was found must stay intact; and at any time, all
- * who hold an object of the same content hold the same.
+ * who hold an object of the same content hold the same. Beside the table there is a weak map from each word to something that
+ * leads back to it, which must be there for exactly as long.
  */
 #include "tests/support/stress_support.h"
 #include "tests/support/table_walk.h"
@@ -20,9 +21,9 @@ struct word {
     uint64_t serial; /* no two words have the same */
 };
 
-/* Reached by way of its word only. */
+/* Reached by way of its word, or of the map, only. */
 struct detail {
-    struct detail *next; /* of ballast */
+    void *other; /* the word, of one in the map; the next, of ballast */
     uint64_t serial;
 };
 
@@ -32,6 +33,7 @@ struct run {
     const shale_type *word_type;
     const shale_type *detail_type;
     shale_handle *table;
+    shale_handle *map;
     shale_handle *ballast;
     pthread_mutex_t lock; /* of the table and of what follows */
     uint64_t serials;
@@ -71,6 +73,25 @@ static void check_word(const struct run *run, const struct word *word, uint64_t 
                  (unsigned long long)content, (unsigned long long)run->current[content]);
 }
 
+static struct detail *make_detail(struct run *run, shale_mutator *mutator, uint64_t serial)
+{
+    struct detail *detail = shale_allocate(mutator, run->detail_type);
+    STRESS_CHECK(detail != NULL, "no memory");
+    detail->serial = serial;
+    return detail;
+}
+
+static void check_map(const struct run *run, shale_mutator *mutator, const struct word *word)
+{
+    void *value = NULL;
+    STRESS_CHECK(shale_weak_map_get(mutator, shale_handle_get(run->map), word, &value),
+                 "word %llu is not in the map", (unsigned long long)word->serial);
+    const struct detail *detail = value;
+    STRESS_CHECK(detail->other == word && detail->serial == word->serial,
+                 "the map has detail %llu for word %llu", (unsigned long long)detail->serial,
+                 (unsigned long long)word->serial);
+}
+
 static struct word *make(struct run *run, shale_mutator *mutator, uint64_t content)
 {
     struct {
@@ -81,11 +102,13 @@ static struct word *make(struct run *run, shale_mutator *mutator, uint64_t conte
     local.word->serial = ++run->serials;
     shale_frame frame;
     shale_frame_push(mutator, &frame, &local, 1);
-    struct detail *detail = shale_allocate(mutator, run->detail_type);
-    STRESS_CHECK(detail != NULL, "no memory");
-    detail->serial = local.word->serial;
+    struct detail *detail = make_detail(run, mutator, local.word->serial);
     shale_store(mutator, local.word, &local.word->detail, detail);
     run->current[content] = local.word->serial;
+    detail = make_detail(run, mutator, local.word->serial);
+    detail->other = local.word;
+    STRESS_CHECK(shale_weak_map_set(mutator, shale_handle_get(run->map), local.word, detail) == SHALE_OK,
+                 "setting");
     STRESS_CHECK(shale_intern_add(mutator, shale_handle_get(run->table), hash_of(content), local.word) ==
                      SHALE_OK,
                  "adding");
@@ -109,6 +132,7 @@ static struct word *intern(struct run *run, shale_mutator *mutator, uint64_t con
         run->found++;
     __atomic_fetch_add(&run->holders[content], 1, __ATOMIC_RELEASE);
     check_word(run, word, content);
+    check_map(run, mutator, word);
     pthread_mutex_unlock(&run->lock);
     return word;
 }
@@ -172,10 +196,13 @@ static void collect_all_the_time(struct run *run)
     }
     /* Nobody holds a word any more. */
     STRESS_CHECK(shale_collect(mutator, SHALE_COLLECT_NORMAL) == SHALE_OK, "collecting");
-    struct table_walk walk = table_walk(shale_handle_get(run->table));
-    STRESS_CHECK(walk.wrong == NULL, "%s", walk.wrong);
-    STRESS_CHECK(walk.dead == walk.entries, "%zu of %zu words live on", walk.entries - walk.dead,
-                 walk.entries);
+    const shale_handle *tables[] = {run->table, run->map};
+    for (int i = 0; i < 2; i++) {
+        struct table_walk walk = table_walk(shale_handle_get(tables[i]));
+        STRESS_CHECK(walk.wrong == NULL, "%s", walk.wrong);
+        STRESS_CHECK(walk.dead == walk.entries, "%zu of %zu words live on", walk.entries - walk.dead,
+                     walk.entries);
+    }
     STRESS_CHECK(shale_detach(mutator) == SHALE_OK, "detaching");
 }
 
@@ -192,7 +219,7 @@ static void make_ballast(struct run *run, shale_mutator *mutator)
     for (unsigned i = 0; i < (stress_watched() ? BALLAST / 100 : BALLAST); i++) {
         struct detail *detail = shale_allocate(mutator, run->detail_type);
         STRESS_CHECK(detail != NULL, "no memory");
-        detail->next = shale_handle_get(run->ballast);
+        detail->other = shale_handle_get(run->ballast);
         shale_handle_set(mutator, run->ballast, detail);
     }
 }
@@ -216,6 +243,7 @@ static void one_run(uint64_t seed, enum stress_mode mode, unsigned milliseconds)
     pthread_mutex_init(&run.lock, NULL);
     shale_mutator *mutator = stress_attach(run.heap);
     run.table = shale_handle_create(mutator, shale_intern_create(mutator));
+    run.map = shale_handle_create(mutator, shale_weak_map_create(mutator));
     make_ballast(&run, mutator);
     STRESS_CHECK(shale_detach(mutator) == SHALE_OK, "detaching");
 
