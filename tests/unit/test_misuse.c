@@ -112,6 +112,31 @@ static shale_status call_visitor_add(shale_mutator *mutator)
     return shale_root_visitor_add(mutator, show_nothing, NULL) == NULL ? SHALE_ERROR_MISUSE : SHALE_OK;
 }
 
+static shale_status call_weak_handle_create(shale_mutator *mutator)
+{
+    return shale_weak_handle_create(mutator, NULL) == NULL ? SHALE_ERROR_MISUSE : SHALE_OK;
+}
+
+static shale_status call_intern_create(shale_mutator *mutator)
+{
+    return shale_intern_create(mutator) == NULL ? SHALE_ERROR_MISUSE : SHALE_OK;
+}
+
+static shale_status call_intern_add(shale_mutator *mutator)
+{
+    return shale_intern_add(mutator, NULL, 0, NULL);
+}
+
+static shale_status call_weak_map_create(shale_mutator *mutator)
+{
+    return shale_weak_map_create(mutator) == NULL ? SHALE_ERROR_MISUSE : SHALE_OK;
+}
+
+static shale_status call_weak_map_set(shale_mutator *mutator)
+{
+    return shale_weak_map_set(mutator, NULL, NULL, NULL);
+}
+
 static const struct call {
     const char *name;
     shale_status (*call)(shale_mutator *mutator);
@@ -122,6 +147,11 @@ static const struct call {
     {"shale_detach", shale_detach},
     {"shale_handle_create", call_handle_create},
     {"shale_root_visitor_add", call_visitor_add},
+    {"shale_weak_handle_create", call_weak_handle_create},
+    {"shale_intern_create", call_intern_create},
+    {"shale_intern_add", call_intern_add},
+    {"shale_weak_map_create", call_weak_map_create},
+    {"shale_weak_map_set", call_weak_map_set},
 };
 
 static void refuse_all(struct scene *scene, const char *why, bool own_thread)
