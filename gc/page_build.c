@@ -388,7 +388,7 @@ static bool name_is_evacuated(const struct plan *plan, uint64_t name)
 static bool leads_to_evacuated(const struct plan *plan, page_number page)
 {
     uint64_t leads = atomic_u64_load(&plan->memory->leads.pages[page]);
-    if (leads == LEADS_ANYWHERE)
+    if (leads == LEADS_ANYWHERE || atomic_u8_load(&plan->memory->leads.stored[page]) != 0)
         return true;
     for (; leads != 0; leads >>= LEADS_NAME_BITS) {
         if (name_is_evacuated(plan, leads & LEADS_NAME_MASK))

@@ -3,11 +3,11 @@
  * that do not lead into the evacuation set are clean: nothing on them changes when it moves.
  *
  * [clean] In the flip's stop, the leads of a page name every other region that a slot on the page, of a live object
- * that was not born in the cycle, refers into; or they are LEADS_ANYWHERE. A slot belongs to the page it lies on,
+ * that was not born in the cycle, refers into; or they are LEADS_ANYWHERE, or the page is `stored`. A slot belongs to the page it lies on,
  * whatever object it is part of.
  *
- * Why: from before the first object is traced until the flip, every mutator's stores note what they store
- * (BARRIER_PAGES), and every live object that was not born is looked at by a tracer, which notes what it
+ * Why: from before the first object is traced until the flip, every mutator's stores set their page's
+ * `stored` (BARRIER_PAGES), and every live object that was not born is looked at by a tracer, which notes what it
  * reads. Take what a slot holds in the flip. If it was written after a tracer read the slot, it was a store that noted
  * it, in a mutator that has stopped since. If not, the tracer has read and noted it: first stores, which note
  * nothing, are over before anyone else can reach an object. Objects that were born are not looked at, so no
@@ -19,7 +19,8 @@
  * short of room, nearly every bit stands for one of them. Leads only grow between two
  * markings, and most pages' are complete soon, so that they are seldom written to.
  *
- * Who writes what: the leads of a page anyone, by atomic compare and swap, from BEGUN until the flip; the collector clears
+ * Who writes what: the leads of a page tracers, by atomic compare and swap, so that they only grow; `stored` mutators, from
+ * BEGUN until the flip: one write for every store, to a table that stays in the cache; the collector clears
  * them while no mutator notes anything. `complete` the collector, before marking and after it.
  */
 #ifndef SHALE_HEAP_LEADS_H
@@ -39,14 +40,16 @@
 
 struct leads {
     atomic_u64 *pages;
+    atomic_u8 *stored; /* per page: not 0 when a mutator has stored a reference there */
     unsigned shift;
     bool complete; /* a marking has gathered all */
 };
 
-/* `pages` is zeroed memory for a word for each page. */
-static inline void leads_init(struct leads *leads, atomic_u64 *pages, region_number regions)
+/* `pages` and `stored` are zeroed memory for a word and for a byte for each page. */
+static inline void leads_init(struct leads *leads, atomic_u64 *pages, atomic_u8 *stored,
+                              region_number regions)
 {
-    *leads = (struct leads){.pages = pages};
+    *leads = (struct leads){.pages = pages, .stored = stored};
     while (regions >> leads->shift >= LEADS_NAMES_MAX)
         leads->shift++;
 }

@@ -64,10 +64,13 @@ int memory_create(struct memory *memory, const struct os *os, size_t size, const
 
     *failed = "reserving the tables beside the heap (mmap)";
     size_t regions = size >> REGION_SHIFT;
-    size_t sizes[] = {regions * sizeof(struct region), size >> memory->views.page_shift,
-                      (size >> CHUNK_SHIFT) * sizeof(uint64_t), (TYPE_NUMBER_MAX + 1) * sizeof(struct type *),
-                      (size >> memory->views.page_shift) * sizeof(atomic_u64)};
-    for (int i = 0; i < 5; i++) {
+    size_t sizes[] = {regions * sizeof(struct region),
+                      size >> memory->views.page_shift,
+                      (size >> CHUNK_SHIFT) * sizeof(uint64_t),
+                      (TYPE_NUMBER_MAX + 1) * sizeof(struct type *),
+                      (size >> memory->views.page_shift) * sizeof(atomic_u64),
+                      size >> memory->views.page_shift};
+    for (int i = 0; i < 6; i++) {
         status = map_table(memory, i, sizes[i]);
         if (status != 0) {
             unmap_tables(memory);
@@ -79,7 +82,7 @@ int memory_create(struct memory *memory, const struct os *os, size_t size, const
     page_states_init(&memory->pages, &memory->views, memory->tables[1].start, -1);
     memory->live_bits = memory->tables[2].start;
     type_table_init(&memory->types, memory->tables[3].start);
-    leads_init(&memory->leads, memory->tables[4].start, (region_number)regions);
+    leads_init(&memory->leads, memory->tables[4].start, memory->tables[5].start, (region_number)regions);
     if (!register_weak_types(memory)) {
         *failed = "registering the types of weak references (malloc)";
         type_table_destroy(&memory->types);
@@ -106,8 +109,10 @@ void memory_clear_marks(struct memory *memory, region_number region)
     size_t chunks = REGION_CHUNKS;
     page_number first = memory_page(memory, region_start(region));
     page_number end = memory_page(memory, region_start(region + 1));
-    for (page_number page = first; page < end; page++)
+    for (page_number page = first; page < end; page++) {
         atomic_u64_store(&memory->leads.pages[page], 0);
+        atomic_u8_store(&memory->leads.stored[page], 0);
+    }
     memset(memory->live_bits + (size_t)region * chunks, 0, chunks * sizeof(uint64_t));
     atomic_u8_store(&memory->regions.regions[region].marked, 0);
 }

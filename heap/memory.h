@@ -34,7 +34,7 @@ struct memory {
     struct memory_table {
         void *start;
         size_t size;
-    } tables[5];
+    } tables[6];
 };
 
 /* `faults` is the descriptor that the mutator view is registered with during compaction, -1 for none; it
@@ -73,25 +73,13 @@ static inline bool memory_is_live(const struct memory *memory, size_t offset)
            region_born_at(&memory->regions, offset);
 }
 
-/* [clean] A mutator stores a word that refers to `address` into `slot`, which may also be a root outside the heap. Whether
- * other references on the slot's page lead into the same region, or it needs no note. */
-static inline bool memory_store_is_noted(const struct memory *memory, const void *slot, uint64_t address)
-{
-    size_t at = views_offset(&memory->views, (uintptr_t)slot);
-    size_t to = views_offset(&memory->views, address);
-    if (at >= memory->views.size || to >= memory->views.size || region_of(at) == region_of(to))
-        return true;
-    uint64_t leads = atomic_u64_load(&memory->leads.pages[memory_page(memory, at)]);
-    return leads_with(leads, leads_name(&memory->leads, region_of(to))) == leads;
-}
-
+/* [clean] A mutator stores a word that refers to `address` into `slot`, which may also be a root outside the heap. One
+ * write, and no look at what is there: it is made for every store while a cycle marks. */
 static inline void memory_note_store(struct memory *memory, const void *slot, uint64_t address)
 {
-    if (memory_store_is_noted(memory, slot, address))
-        return;
     size_t at = views_offset(&memory->views, (uintptr_t)slot);
-    region_number to = region_of(views_offset(&memory->views, address));
-    leads_add(&memory->leads, memory_page(memory, at), leads_name(&memory->leads, to));
+    if (at < memory->views.size && views_offset(&memory->views, address) < memory->views.size)
+        atomic_u8_store(&memory->leads.stored[memory_page(memory, at)], 1);
 }
 
 /* Clears a region's live bits, and the leads of its pages. */

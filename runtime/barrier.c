@@ -68,6 +68,11 @@ static void note_word(struct memory *memory, const void *slot, uint64_t word, bo
         memory_note_store(memory, slot, value_address(&memory->encoding, word));
 }
 
+static __attribute__((noinline)) void shade_old(struct mutator *mutator, uint64_t old)
+{
+    mark_shade(&mutator->heap->collector.mark, &mutator->local, old);
+}
+
 static __attribute__((noinline)) void barrier_any(struct mutator *mutator, void *object, void *slot,
                                                   uint64_t word, bool value)
 {
@@ -86,15 +91,17 @@ static __attribute__((noinline)) void barrier_any(struct mutator *mutator, void 
 void shale_barrier_slow(shale_mutator *api, void *object, void *slot, uint64_t word, bool value)
 {
     struct mutator *mutator = mutator_of(api);
-    /* While objects are traced, nearly all stores: of a pointer, over something that needs no shading, and leading
-     * where others on the page lead already. All else is out of the way, so that nothing is saved on the stack for it. */
+    /* While objects are traced, nearly all stores: of a pointer, over something that needs no shading. All else is out
+     * of the way, so that nothing is saved on the stack for it. */
     if (SHALE_LIKELY(api->barrier == (BARRIER_OLD | BARRIER_PAGES) && !value)) {
-        const struct memory *memory = &mutator->heap->memory;
-        if (SHALE_LIKELY(!shade_is_needed(memory, atomic_u64_load_dependent(slot)) &&
-                         memory_store_is_noted(memory, slot, word)))
-            return;
+        struct memory *memory = &mutator->heap->memory;
+        uint64_t old = atomic_u64_load_dependent(slot);
+        memory_note_store(memory, slot, word);
+        if (SHALE_UNLIKELY(shade_is_needed(memory, old)))
+            shade_old(mutator, old);
+    } else {
+        barrier_any(mutator, object, slot, word, value);
     }
-    barrier_any(mutator, object, slot, word, value);
 }
 
 /* ---- many slots ------------------------------------------------------------------------------------ */

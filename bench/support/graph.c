@@ -302,8 +302,9 @@ void graph_note_leads(struct graph *graph)
         const struct type *type = memory_type(memory, memory_header(memory, offset));
         for (uint32_t slot = 0; slot < type->pointers.count; slot++) {
             size_t at = offset + type->pointers.offsets[slot];
-            memory_note_store(memory, views_mutator(&memory->views, at),
-                              *(const uint64_t *)views_alias(&memory->views, at));
+            size_t to = views_offset(&memory->views, *(const uint64_t *)views_alias(&memory->views, at));
+            if (to < memory->views.size && region_of(to) != region_of(at))
+                leads_add(&memory->leads, memory_page(memory, at), leads_name(&memory->leads, region_of(to)));
         }
     }
     memory->leads.complete = true;

@@ -84,7 +84,7 @@ static void test_nothing_is_lost_to_others(void **state)
     for (unsigned round = 0; round < 20000; round++) {
         atomic_u64 pages[PAGES] = {{0}};
         struct leads leads;
-        leads_init(&leads, pages, 1024);
+        leads_init(&leads, pages, NULL, 1024);
         struct expected expected = {.count = 0};
         uint64_t mine = 0;
         for (int by = 0; by < 3; by++) {
@@ -110,10 +110,10 @@ static void test_every_region_of_the_largest_heap_has_a_name(void **state)
     (void)state;
     region_number regions = (region_number)(HEAP_SIZE_MAX >> REGION_SHIFT);
     struct leads leads;
-    leads_init(&leads, NULL, regions);
+    leads_init(&leads, NULL, NULL, regions);
     assert_true(leads_name(&leads, regions - 1) <= LEADS_NAMES_MAX);
     assert_int_equal(leads_name(&leads, 0), 1);
-    leads_init(&leads, NULL, LEADS_NAMES_MAX - 1);
+    leads_init(&leads, NULL, NULL, LEADS_NAMES_MAX - 1);
     assert_int_equal(leads.shift, 0);
 }
 
