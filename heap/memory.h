@@ -73,12 +73,12 @@ static inline bool memory_is_live(const struct memory *memory, size_t offset)
            region_born_at(&memory->regions, offset);
 }
 
-/* [clean] A mutator stores a word that refers to `address` into `slot`, which may also be a root outside the heap. One
- * write, and no look at what is there: it is made for every store while a cycle marks. */
-static inline void memory_note_store(struct memory *memory, const void *slot, uint64_t address)
+/* [clean] A mutator stores a word into `slot`, which may also be a root outside the heap. One write, and no look at
+ * what is there or is stored: it is made for every store while a cycle marks. */
+static inline void memory_note_store(struct memory *memory, const void *slot)
 {
     size_t at = views_offset(&memory->views, (uintptr_t)slot);
-    if (at < memory->views.size && views_offset(&memory->views, address) < memory->views.size)
+    if (at < memory->views.size)
         atomic_u8_store(&memory->leads.stored[memory_page(memory, at)], 1);
 }
 

@@ -59,15 +59,6 @@ static void shade_word(struct mutator *mutator, uint64_t word, bool value)
         mark_shade(mark, &mutator->local, value_address(&mark->memory->encoding, word));
 }
 
-/* [clean] */
-static void note_word(struct memory *memory, const void *slot, uint64_t word, bool value)
-{
-    if (!value)
-        memory_note_store(memory, slot, word);
-    else if (value_is_reference(&memory->encoding, word))
-        memory_note_store(memory, slot, value_address(&memory->encoding, word));
-}
-
 static __attribute__((noinline)) void shade_old(struct mutator *mutator, uint64_t old)
 {
     mark_shade(&mutator->heap->collector.mark, &mutator->local, old);
@@ -85,7 +76,7 @@ static __attribute__((noinline)) void barrier_any(struct mutator *mutator, void 
     if ((api->barrier & BARRIER_NEW) != 0)
         shade_word(mutator, word, value);
     if ((api->barrier & BARRIER_PAGES) != 0)
-        note_word(&mutator->heap->memory, slot, word, value);
+        memory_note_store(&mutator->heap->memory, slot);
 }
 
 void shale_barrier_slow(shale_mutator *api, void *object, void *slot, uint64_t word, bool value)
@@ -96,7 +87,7 @@ void shale_barrier_slow(shale_mutator *api, void *object, void *slot, uint64_t w
     if (SHALE_LIKELY(api->barrier == (BARRIER_OLD | BARRIER_PAGES) && !value)) {
         struct memory *memory = &mutator->heap->memory;
         uint64_t old = atomic_u64_load_dependent(slot);
-        memory_note_store(memory, slot, word);
+        memory_note_store(memory, slot);
         if (SHALE_UNLIKELY(shade_is_needed(memory, old)))
             shade_old(mutator, old);
     } else {
@@ -109,40 +100,19 @@ void shale_barrier_slow(shale_mutator *api, void *object, void *slot, uint64_t w
 /* Words that are read before any of them is stored. */
 enum { MOVED_AT_ONCE = 64 };
 
-/* Visits `count` words that are in the object's slots from `first` on, or are about to be stored there, and are to be
+/* Shades `count` words that are in the object's slots from `first` on, or are about to be stored there, and are to be
  * read at `words`. Which of them hold pointers and which values only the object's type tells. */
-static void visit_words(struct mutator *mutator, void *object, const uint64_t *first, size_t count,
-                        uint64_t *words, slots_visitor visit, void *context)
-{
-    uint64_t header = ((const uint64_t *)object)[-1];
-    size_t from = (size_t)((const char *)first - (char *)object);
-    /* Where the object would begin, were `words` its slots. */
-    char *copy = (char *)((uintptr_t)words - from);
-    object_visit_slots(memory_type(&mutator->heap->memory, header), header, copy, object, from,
-                       from + count * sizeof(uint64_t), visit, context);
-}
-
-/* Shades `count` words that are there. */
 static void shade_words(struct mutator *mutator, void *object, const uint64_t *first, size_t count,
                         uint64_t *words)
 {
     struct mark *mark = &mutator->heap->collector.mark;
     struct shading shading = {&mark->work, mark->memory, &mutator->local.shaded};
-    visit_words(mutator, object, first, count, words, shade_slots, &shading);
-}
-
-/* [clean] Words that are about to be stored. */
-struct noting {
-    struct memory *memory;
-    const uint64_t *words;
-    const uint64_t *target; /* where the first of them goes */
-};
-
-static void note_slots(void *context, uint64_t *slots, size_t count, bool value)
-{
-    const struct noting *noting = context;
-    for (size_t i = 0; i < count; i++)
-        note_word(noting->memory, noting->target + (&slots[i] - noting->words), slots[i], value);
+    uint64_t header = ((const uint64_t *)object)[-1];
+    size_t from = (size_t)((const char *)first - (char *)object);
+    /* Where the object would begin, were `words` its slots. */
+    char *copy = (char *)((uintptr_t)words - from);
+    object_visit_slots(memory_type(mark->memory, header), header, copy, object, from,
+                       from + count * sizeof(uint64_t), shade_slots, &shading);
 }
 
 /* Stores words that have been read. They are shaded before any is stored, and not read from the slots
@@ -153,10 +123,8 @@ static void store_words(struct mutator *mutator, void *object, uint64_t *target,
     uint32_t barrier = mutator->local.bump.api.barrier;
     if ((barrier & BARRIER_NEW) != 0)
         shade_words(mutator, object, target, count, words);
-    if ((barrier & BARRIER_PAGES) != 0) {
-        struct noting noting = {&mutator->heap->memory, words, target};
-        visit_words(mutator, object, target, count, words, note_slots, &noting);
-    }
+    for (size_t i = 0; i < count && (barrier & BARRIER_PAGES) != 0; i++)
+        memory_note_store(&mutator->heap->memory, &target[i]);
     for (size_t i = 0; i < count; i++) {
         size_t index = backwards ? count - 1 - i : i;
         /* Whether these slots hold pointers or values is not said. Taken as values, no word is found wrong that

@@ -137,7 +137,7 @@ static void store_some(struct scene *scene, unsigned count)
             shade_slots(&shading, word, 1, slot.value);
         if ((barrier & BARRIER_PAGES) != 0)
             memory_note_store(&model->memory,
-                              views_mutator(&model->memory.views, object->offset + slot.offset), address);
+                              views_mutator(&model->memory.views, object->offset + slot.offset));
     }
 }
 
