@@ -12,6 +12,9 @@
 typedef const shale_type *memory_type;
 typedef shale_frame memory_frame;
 
+/* Percent of what is live. */
+enum { TARGET_MOST = 1000 };
+
 struct memory {
     shale_heap *heap;
     shale_mutator *mutator;
@@ -25,8 +28,11 @@ static inline void memory_open(struct memory *memory, const struct command_line 
     shale_options options;
     shale_options_init(&options);
     options.ignore_environment = true;
-    if (command->heap_size != 0)
+    if (command->heap_size != 0) {
+        /* As much of it as there is: the others do not keep to a multiple of what is live either. */
         options.heap_size = command->heap_size;
+        options.target = TARGET_MOST;
+    }
     *memory = (struct memory){.measure_live = command->measure_live};
     memory->heap = shale_heap_create(&options, &error);
     if (memory->heap == NULL)
