@@ -466,8 +466,9 @@ static inline void shale_frame_pop(shale_mutator *mutator, shale_frame *frame);
  *
  * A heap's visitor (register on any thread) shows roots that any thread may use. It runs on a thread of Shale's, while
  * the program runs, or while it is stopped; and in the calls that add and remove it. The roots are written by
- * shale_store_root; one that is not shown any more, such as a stack's when it is popped, is first set to NULL that way. If what it walks over can change shape, it may take a lock of the program's for it, which then
- * nobody may hold in a call that may collect, or that adds or removes a visitor. */
+ * shale_store_root; one that is not shown any more, such as a stack's when it is popped, is first set to NULL that
+ * way. If what it walks over can change shape, it may take a lock of the program's for it, which then nobody may hold
+ * in a call that may collect, or that adds or removes a visitor. */
 typedef void (*shale_root_function)(void *context, shale_visitor *visitor);
 typedef struct shale_root_visitor shale_root_visitor;
 SHALE_API shale_root_visitor *shale_root_visitor_add(shale_mutator *mutator, shale_root_function visit,
