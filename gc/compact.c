@@ -1,4 +1,5 @@
 #include "gc/compact.h"
+#include "gc/page_contents.h"
 
 /* Measured by the target after-flip. */
 static const struct compact_ways default_ways = {.clean = true, .neighbours = 8, .roots = 32, .hints = true};

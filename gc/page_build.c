@@ -1,5 +1,7 @@
 #include "gc/page_build.h"
 
+#include "gc/page_contents.h"
+
 #include "heap/identity_hash.h"
 #include "heap/live_bits.h"
 #include "heap/object.h"
@@ -128,18 +130,6 @@ static __attribute__((noinline)) void rewrite_part(const struct plan *plan, size
 }
 
 /* ---- pages of regions that stay -------------------------------------------------------------------- */
-
-/* The live object that begins before the page and ends on or after it; GRANULE_NONE if there is none. Headers
- * lie in front of addresses, so an object whose address is the page's start belongs here. */
-static granule_number object_across(const struct plan *plan, size_t page_start)
-{
-    granule_number first = granule_of(region_start(region_of(page_start)));
-    granule_number granule = bits_previous(plan->memory->live_bits, first, granule_of(page_start));
-    if (granule == GRANULE_NONE)
-        return GRANULE_NONE;
-    size_t at = granule_start(granule);
-    return at - HEADER_SIZE + memory_object_size(plan->memory, at) > page_start ? granule : GRANULE_NONE;
-}
 
 static inline __attribute__((always_inline)) void rewrite_at(const struct build *build,
                                                              granule_number granule)
@@ -290,122 +280,7 @@ static inline __attribute__((always_inline)) void build_destination(const struct
     }
 }
 
-static bool destination_has_contents(const struct plan *plan, size_t page_start)
-{
-    region_number region = region_of(page_start);
-    return page_start - region_start(region) < plan->memory->regions.regions[region].top;
-}
-
-/* ---- warming ---------------------------------------------------------------------------------------- */
-
-/* Each step here is a row of loads that do not wait for each other, so that as many misses are under way as the
- * processor can have; in the order of building each miss would wait for the one before. They are loads, because
- * of so many prefetch instructions in a row processors drop a good part. */
-
-/* The loads are wanted, not what they give. */
-static inline void keep(uint64_t sum)
-{
-    __asm__ volatile("" : : "r"(sum));
-}
-
-static void warm_lines(const char *start, size_t size)
-{
-    uint64_t sum = 0;
-    for (size_t i = 0; i < size; i += CACHE_LINE)
-        sum += *(const volatile uint64_t *)(start + i);
-    keep(sum);
-}
-
-enum { WARM_AT_ONCE = 512 };
-
-/* What forwarding will look at, if the words are references; taking others for some does no harm. */
-static void warm_moves(const struct plan *plan, const uint64_t *words, size_t count)
-{
-    const struct forwarding forwarding = plan->forwarding;
-    uint64_t address_bits = plan->memory->encoding.address;
-    while (count != 0) {
-        size_t now = count < WARM_AT_ONCE ? count : WARM_AT_ONCE;
-        chunk_number chunks[WARM_AT_ONCE] = {0};
-        size_t found = 0;
-        for (size_t i = 0; i < now; i++) {
-            size_t offset = (words[i] & address_bits) - forwarding.base;
-            chunks[found] = (chunk_number)(offset >> CHUNK_SHIFT);
-            found += offset < forwarding.size;
-        }
-        uint64_t sum = 0;
-        for (size_t i = 0; i < found; i++)
-            sum += forwarding.chunks[chunks[i]].gaps;
-        keep(sum);
-        words += now;
-        count -= now;
-    }
-}
-
-/* Only for pages that stay: looking for the references of a page that moves costs as much as it saves. */
-void page_warm(const struct plan *plan, page_number page)
-{
-    const struct views *views = &plan->memory->views;
-    size_t start = (size_t)page << views->page_shift;
-    const char *contents = views_alias(views, start);
-    if (plan->roles[region_of(start)] != ROLE_STAY)
-        return;
-    warm_lines(contents, views->page_size);
-    warm_moves(plan, (const uint64_t *)contents, views->page_size / sizeof(uint64_t));
-}
-
 /* ---- dispatch -------------------------------------------------------------------------------------- */
-
-bool page_has_contents(const struct plan *plan, page_number page)
-{
-    const struct views *views = &plan->memory->views;
-    size_t start = (size_t)page << views->page_shift;
-    switch (plan->roles[region_of(start)]) {
-    case ROLE_DESTINATION:
-        return destination_has_contents(plan, start);
-    case ROLE_STAY: {
-        granule_number end = granule_of(start + views->page_size - 1) + 1;
-        return bits_next(plan->memory->live_bits, granule_of(start), end) < end ||
-               object_across(plan, start) != GRANULE_NONE;
-    }
-    default:
-        return false;
-    }
-}
-
-/* Whether one of the regions that go by a name is evacuated. */
-static bool name_is_evacuated(const struct plan *plan, uint64_t name)
-{
-    const struct memory *memory = plan->memory;
-    region_number first = (region_number)(name - 1) << memory->leads.shift;
-    region_number end = first + (1u << memory->leads.shift);
-    for (region_number region = first; region < end && region < memory->regions.count; region++) {
-        if (plan->roles[region] == ROLE_EVACUATED)
-            return true;
-    }
-    return false;
-}
-
-static bool leads_to_evacuated(const struct plan *plan, page_number page)
-{
-    uint64_t leads = atomic_u64_load(&plan->memory->leads.pages[page]);
-    if (leads == LEADS_ANYWHERE || atomic_u8_load(&plan->memory->leads.stored[page]) != 0)
-        return true;
-    for (; leads != 0; leads >>= LEADS_NAME_BITS) {
-        if (name_is_evacuated(plan, leads & LEADS_NAME_MASK))
-            return true;
-    }
-    return false;
-}
-
-bool page_is_clean(const struct plan *plan, page_number page)
-{
-    const struct memory *memory = plan->memory;
-    size_t end = (size_t)(page + 1) << memory->views.page_shift;
-    region_number region = region_of(end - 1);
-    return memory->leads.complete && plan->roles[region] == ROLE_STAY &&
-           end - region_start(region) <= atomic_u32_load(&memory->regions.regions[region].born_from) &&
-           !leads_to_evacuated(plan, page) && page_has_contents(plan, page);
-}
 
 static inline __attribute__((always_inline)) void build_page_with(const struct plan *plan, page_number page,
                                                                   const uint64_t *growers)

@@ -16,14 +16,6 @@
 
 #include "gc/plan.h"
 
-/* Whether a stale page holds anything that must be built before a mutator may see it. Pages that hold nothing
- * live need no building: nobody can touch them until an allocating mutator has cleared them. (signal) */
-bool page_has_contents(const struct plan *plan, page_number page);
-
-/* Whether a page holds something live and needs no building: it stays, and no reference on it leads into the
- * evacuation set, by what marking and the stores since have noted [clean]. From the flip on. (signal) */
-bool page_is_clean(const struct plan *plan, page_number page);
-
 /* Brings what building a page will look at into the cache, all at once. Worth its instructions for a page that was
  * not expected, as in a fault, when next to nothing of it is there; a worker goes through pages in order.
  * (signal) */

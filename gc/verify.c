@@ -2,6 +2,7 @@
 
 #include "gc/hash_window.h"
 #include "gc/page_build.h"
+#include "gc/page_contents.h"
 #include "heap/identity_hash.h"
 #include "heap/live_bits.h"
 

@@ -1,6 +1,7 @@
 #include "bench/support/graph.h"
 
 #include "gc/flip.h"
+#include "gc/page_contents.h"
 #include "heap/live_bits.h"
 
 #include <stdio.h>

@@ -20,6 +20,8 @@
 #include "bench/support/graph.h"
 #include "bench/targets/targets.h"
 
+#include "gc/page_contents.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

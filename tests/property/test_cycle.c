@@ -8,6 +8,7 @@
  */
 #include "gc/cycle.h"
 #include "gc/page_build.h"
+#include "gc/page_contents.h"
 #include "gc/shade.h"
 #include "tests/support/fake_world.h"
 #include "tests/support/os_simulated.h"

@@ -3,6 +3,7 @@
  * claim pages from each other, the heap ends up byte by byte as the model says.
  */
 #include "gc/compact.h"
+#include "gc/page_contents.h"
 #include "tests/support/model_heap.h"
 #include "tests/support/os_simulated.h"
 
