@@ -1,6 +1,7 @@
 #include "gc/collector.h"
 
 #include "gc/cycle.h"
+#include "gc/cycle_pace.h"
 #include "gc/fault_signal.h"
 #include "gc/reclaim.h"
 

@@ -62,8 +62,11 @@ struct collector {
     struct builder builders[WORKERS_MAX]; /* of the workers */
     struct builder handlers;              /* all mutators: in signal handlers, and leaving flips */
     struct collector_statistics statistics;
-    uint32_t reserve;   /* free regions that mutators leave to evacuation */
-    struct pace pace;   /* the collector thread's */
+    uint32_t reserve; /* free regions that mutators leave to evacuation */
+    struct pace pace; /* the collector thread's, and so are these, in nanoseconds, for its log lines */
+    uint64_t last_mark_time;
+    uint64_t last_time_to_stop;
+    uint64_t last_flip_pause;
     atomic_u32 trigger; /* free regions at which a mutator asks for a cycle */
     /* When the first mutator ran out of memory since the last cycle ended; 0: none did. */
     atomic_u64 stalled_at;

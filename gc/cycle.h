@@ -12,7 +12,4 @@
 /* Runs cycle `number`. */
 void cycle_run(struct collector *collector, uint64_t number, enum plan_scope scope);
 
-/* At creation: sets when mutators ask for the first cycle. */
-void cycle_pace_init(struct collector *collector);
-
 #endif

@@ -85,7 +85,9 @@ bool flip(struct collector *collector)
 
     uint64_t done = clock_nanoseconds();
     world->resume(world->context);
-    durations_record(&collector->statistics.time_to_stop, stopped - asked);
-    durations_record(&collector->statistics.flip_pause, done - stopped);
+    collector->last_time_to_stop = stopped - asked;
+    collector->last_flip_pause = done - stopped;
+    durations_record(&collector->statistics.time_to_stop, collector->last_time_to_stop);
+    durations_record(&collector->statistics.flip_pause, collector->last_flip_pause);
     return concurrent;
 }

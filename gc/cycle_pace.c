@@ -1,0 +1,62 @@
+#include "gc/cycle_pace.h"
+
+/* Mutators compare the number of free regions, which they have at hand when they take one. */
+static void publish_pace(struct collector *collector)
+{
+    const struct pace *pace = &collector->pace;
+    uint32_t count = collector->memory->regions.count;
+    uint64_t trigger = pace->trigger >> REGION_SHIFT;
+    uint32_t left = trigger < count ? count - (uint32_t)trigger : 0;
+    atomic_u32_store(&collector->trigger, left > collector->reserve ? left : collector->reserve);
+    atomic_u64_store(&collector->statistics.goal_bytes, pace->goal);
+}
+
+void cycle_pace_init(struct collector *collector)
+{
+    struct pace_settings settings = {
+        .target_percent = collector->options.target_percent,
+        .maximum = (uint64_t)(collector->memory->regions.count - collector->reserve) << REGION_SHIFT,
+    };
+    pace_init(&collector->pace, &settings, clock_nanoseconds());
+    publish_pace(collector);
+}
+
+static struct pace_moment moment(struct collector *collector)
+{
+    return (struct pace_moment){
+        .now = clock_nanoseconds(),
+        .allocated = atomic_u64_load(&collector->memory->bytes_allocated),
+        .stalled_at = atomic_u64_load(&collector->stalled_at),
+    };
+}
+
+void cycle_pace_start(struct collector *collector)
+{
+    struct pace_moment start = moment(collector);
+    pace_cycle_started(&collector->pace, &start);
+}
+
+void cycle_pace_marked(struct collector *collector)
+{
+    uint64_t now = clock_nanoseconds();
+    pace_cycle_marked(&collector->pace, now);
+    region_table_set_time(&collector->memory->regions, now); /* of what is freed in this cycle */
+}
+
+void cycle_pace_end(struct collector *collector, const struct cycle_outcome *outcome)
+{
+    const struct region_table *regions = &collector->memory->regions;
+    struct pace_moment now = moment(collector);
+    /* Compaction took regions before it gave any back. */
+    uint32_t copies = outcome->destinations > outcome->freed ? outcome->destinations - outcome->freed : 0;
+    struct pace_outcome result = {
+        .live = atomic_u64_load(&collector->statistics.live_bytes),
+        .used = (uint64_t)(regions->count - region_free_count(regions)) << REGION_SHIFT,
+        .copies = (uint64_t)copies << REGION_SHIFT,
+        .moved = outcome->evacuated != 0,
+    };
+    /* Who stalls between the two looks is forgotten, and has memory now. */
+    atomic_u64_store(&collector->stalled_at, 0);
+    pace_cycle_ended(&collector->pace, &now, &result);
+    publish_pace(collector);
+}
