@@ -77,15 +77,12 @@ void trace_look_at(void *tracer, granule_number granule)
     push(tracer, granule);
 }
 
-/* Marks an object that has arrived in the cache. */
-static inline void mark_object(struct tracer *tracer, granule_number granule)
+/* Counts an object that was marked, and whose header has arrived. */
+static inline void count_object(struct tracer *tracer, granule_number granule)
 {
-    struct memory *memory = tracer->memory;
     size_t offset = granule_start(granule);
-    if (memory_is_live(memory, offset) || !bits_set_shared(memory->live_bits, granule))
-        return;
-    uint64_t header = memory_header(memory, offset);
-    const struct type *type = memory_type(memory, header);
+    uint64_t header = memory_header(tracer->memory, offset);
+    const struct type *type = memory_type(tracer->memory, header);
     uint32_t size = (uint32_t)object_size(type, header);
     struct region_tally *tally = &tracer->tally[region_of(offset)];
     tally->bytes += size;
@@ -99,25 +96,45 @@ static inline void mark_object(struct tracer *tracer, granule_number granule)
         weak_key_marked(tracer->weak, granule, trace_look_at, tracer);
 }
 
+static inline void count_marked(struct tracer *tracer)
+{
+    unsigned count = tracer->marked_count;
+    tracer->marked_count = 0;
+    for (unsigned i = 0; i < count; i++)
+        count_object(tracer, tracer->marked[i]);
+}
+
 /* ---- references ------------------------------------------------------------------------------------ */
 
-static inline granule_number take_pending(struct tracer *tracer)
+/* Marks what was reached, as far as it is not marked already, as most of it is. Setting a bit orders memory, so that no two
+ * loads on different sides of it overlap; hence first all bits, and then memory is asked for all the headers at once, to
+ * be looked at when the next batch is full. */
+static __attribute__((noinline)) void mark_reached(struct tracer *tracer)
 {
-    granule_number granule = tracer->pending[tracer->pending_first];
-    tracer->pending_first = (tracer->pending_first + 1) % TRACE_PREFETCH;
-    tracer->pending_count--;
-    return granule;
+    struct memory *memory = tracer->memory;
+    unsigned reached = tracer->reached_count;
+    tracer->reached_count = 0;
+    count_marked(tracer);
+    unsigned marked = 0;
+    for (unsigned i = 0; i < reached; i++) {
+        granule_number granule = tracer->reached[i];
+        if (!memory_is_live(memory, granule_start(granule)) && bits_set_shared(memory->live_bits, granule))
+            tracer->marked[marked++] = granule;
+    }
+    tracer->marked_count = marked;
+    for (unsigned i = 0; i < marked; i++) {
+        size_t offset = granule_start(tracer->marked[i]);
+        __builtin_prefetch(views_alias(&memory->views, offset) - HEADER_SIZE);
+        __builtin_prefetch(&memory->leads.pages[memory_page(memory, offset)]);
+    }
 }
 
 static inline void reach_granule(struct tracer *tracer, granule_number granule)
 {
-    __builtin_prefetch(views_alias(&tracer->memory->views, granule_start(granule)) - HEADER_SIZE);
     __builtin_prefetch(&tracer->memory->live_bits[granule >> 6]);
-    __builtin_prefetch(&tracer->memory->leads.pages[memory_page(tracer->memory, granule_start(granule))]);
-    if (tracer->pending_count == TRACE_PREFETCH)
-        mark_object(tracer, take_pending(tracer));
-    tracer->pending[(tracer->pending_first + tracer->pending_count) % TRACE_PREFETCH] = granule;
-    tracer->pending_count++;
+    tracer->reached[tracer->reached_count++] = granule;
+    if (tracer->reached_count == TRACE_BATCH)
+        mark_reached(tracer);
 }
 
 static inline void reach(struct tracer *tracer, uint64_t address)
@@ -224,8 +241,10 @@ static void drain(struct tracer *tracer)
     for (;;) {
         if (tracer->stack_count != 0)
             look_at(tracer, tracer->stack[--tracer->stack_count]);
-        else if (tracer->pending_count != 0)
-            mark_object(tracer, take_pending(tracer));
+        else if (tracer->reached_count != 0)
+            mark_reached(tracer);
+        else if (tracer->marked_count != 0)
+            count_marked(tracer);
         else
             return;
         if (tracer->stack_count >= SHARE_FROM && work_is_wanted(tracer->work))

@@ -20,8 +20,7 @@
 #include "gc/weak.h"
 
 enum {
-    TRACE_PREFETCH =
-        16, /* objects on their way into the cache: looked at once header and bit had time to arrive */
+    TRACE_BATCH = 16,  /* references that are looked at together */
     TRACE_STACK = 1024 /* objects in hand: more are passed on */
 };
 
@@ -38,14 +37,15 @@ struct tracer {
     uintptr_t base; /* of the mutator view */
     size_t size;
     unsigned stack_count;
-    unsigned pending_first;
-    unsigned pending_count;
-    granule_number pending[TRACE_PREFETCH]; /* ring of references */
-    granule_number stack[TRACE_STACK];      /* marked objects whose slots are to be looked at */
-    struct region_tally *tally;             /* per region */
-    region_number region;                   /* of the object whose slots are being looked at */
-    uint64_t leads;                         /* of the page they are on, with what was seen so far [clean] */
-    uint64_t objects;                       /* marked since trace_begin */
+    unsigned reached_count;
+    unsigned marked_count;
+    granule_number reached[TRACE_BATCH]; /* references, whose live bits are on their way into the cache */
+    granule_number marked[TRACE_BATCH];  /* objects that were marked, whose headers are */
+    granule_number stack[TRACE_STACK];   /* marked objects whose slots are to be looked at */
+    struct region_tally *tally;          /* per region */
+    region_number region;                /* of the object whose slots are being looked at */
+    uint64_t leads;                      /* of the page they are on, with what was seen so far [clean] */
+    uint64_t objects;                    /* marked since trace_begin */
     uint64_t bytes;
     granule_number weak_list; /* see weak_look */
     struct memory_table table;

@@ -176,11 +176,13 @@ static uint64_t mix_work(const struct explorer *explorer, uint64_t sum)
         sum = mix_packet(sum, &pool->packets[p - 1]);
     sum = mix(sum, atomic_u32_load(&explorer->mark.work.noted));
     const struct tracer *tracer = &explorer->mark.tracers[0];
-    sum = mix(sum, tracer->stack_count * 64 + tracer->pending_count);
+    sum = mix(sum, (tracer->stack_count * 64 + tracer->reached_count) * 64 + tracer->marked_count);
     for (unsigned i = 0; i < tracer->stack_count; i++)
         sum = mix(sum, tracer->stack[i]);
-    for (unsigned i = 0; i < tracer->pending_count; i++)
-        sum = mix(sum, tracer->pending[(tracer->pending_first + i) % TRACE_PREFETCH]);
+    for (unsigned i = 0; i < tracer->reached_count; i++)
+        sum = mix(sum, tracer->reached[i]);
+    for (unsigned i = 0; i < tracer->marked_count; i++)
+        sum = mix(sum, tracer->marked[i]);
     return sum;
 }
 
@@ -677,8 +679,8 @@ static void forget_work(struct explorer *explorer)
     atomic_u32_store(&pool->untouched, explorer->program->no_packets ? pool->limit : 0);
     work_drop(&explorer->mark.work);
     explorer->mark.tracers[0].stack_count = 0;
-    explorer->mark.tracers[0].pending_count = 0;
-    explorer->mark.tracers[0].pending_first = 0;
+    explorer->mark.tracers[0].reached_count = 0;
+    explorer->mark.tracers[0].marked_count = 0;
 }
 
 static void set_up_objects(struct explorer *explorer)
