@@ -40,7 +40,7 @@ struct random_graph {
 void random_graph_create(struct random_graph *graph, size_t bytes, const shale_options *options);
 void random_graph_destroy(struct random_graph *graph);
 
-/* Nanoseconds of a whole cycle that marks everything and moves nothing. */
+/* Runs a cycle that marks everything and moves nothing. Returns the nanoseconds of its marking. */
 uint64_t random_graph_collect(struct random_graph *graph);
 
 #endif

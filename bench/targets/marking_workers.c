@@ -1,8 +1,8 @@
 /*
  * How much quicker two workers mark than one.
  *
- * Two heaps with the same 512 MiB of random graph, one for each number of workers, take turns: one whole cycle
- * each, in which everything is marked and nothing moves, so that marking is nearly all of it. Wall time;
+ * Two heaps with the same 512 MiB of random graph, one for each number of workers, take turns: a cycle
+ * each, in which everything is marked and nothing moves. Wall time of marking, handshakes included;
  * the value is the ratio of the minima, because what else the machine does takes cores from two workers rather
  * than from one. Takes about 1.2 GiB of memory.
  */
@@ -51,7 +51,7 @@ void measure_marking_workers(struct finding *finding)
     finding->value = one / two;
     finding->limit = 1.6;
     finding->at_least = true;
-    set_details(finding, "%.1f million objects: a cycle takes 1 worker %.0f ms, 2 workers %.0f ms",
+    set_details(finding, "%.1f million objects: marking takes 1 worker %.0f ms, 2 workers %.0f ms",
                 (double)graphs[0].count / 1e6, one, two);
     for (size_t i = 0; i < SIDES; i++) {
         samples_free(&cycles[i]);
