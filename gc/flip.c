@@ -22,11 +22,11 @@ static bool empty_mutator_view(struct collector *collector)
 {
     const struct views *views = &collector->memory->views;
     const struct os *os = views->os;
-    int status = os->move_entries(os, views->mutator, views->graveyard, views->size);
+    int status = os->move_entries(os, views->mutator, views->graveyard, views->span);
     if (status == 0) {
-        status = os->faults_register(os, collector->options.faults, views->mutator, views->size);
+        status = os->faults_register(os, collector->options.faults, views->mutator, views->span);
         if (status != 0)
-            os->reserve_again(os, views->graveyard, views->size);
+            os->reserve_again(os, views->graveyard, views->span);
     }
     if (status != 0)
         collector_log(collector, SHALE_LOG_WARNING,

@@ -18,7 +18,7 @@ static void release_old_entries(const struct memory *memory)
         size_t size = end - start < RELEASE_SLICE ? end - start : RELEASE_SLICE;
         os->drop_entries(os, views->graveyard + start, size);
     }
-    os->reserve_again(os, views->graveyard, views->size);
+    os->reserve_again(os, views->graveyard, views->span);
 }
 
 /* Unregistering wakes who waits, but not for certain: since page faults take only their mapping's own lock
@@ -29,10 +29,10 @@ static void end_faults(struct collector *collector)
 {
     const struct views *views = &collector->memory->views;
     const struct os *os = views->os;
-    int status = os->faults_unregister(os, collector->options.faults, views->mutator, views->size);
+    int status = os->faults_unregister(os, collector->options.faults, views->mutator, views->span);
     if (collector->options.compaction == SHALE_COMPACTION_FAULT_THREAD) {
         if (status == 0)
-            status = os->faults_wake(os, collector->options.faults, views->mutator, views->size);
+            status = os->faults_wake(os, collector->options.faults, views->mutator, views->span);
         fault_server_settle(&collector->server);
     }
     if (status != 0)

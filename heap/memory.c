@@ -142,7 +142,7 @@ void memory_unseal_region(struct memory *memory, region_number region)
     struct views *views = &memory->views;
     /* It may split a mapping, which fails when the process has too many of them; unsealing all merges them. */
     if (memory->os->protect(memory->os, views_mutator(views, region_start(region)), REGION_SIZE, true) != 0)
-        memory->os->protect(memory->os, views->mutator, views->size, true);
+        memory->os->protect(memory->os, views->mutator, views->span, true);
     memory->regions.regions[region].sealed = false;
 }
 
@@ -151,7 +151,7 @@ void memory_unseal_all(struct memory *memory)
     if (!memory->poison || memory->announce)
         return;
     /* If this fails, so does moving the entries, and regions are unsealed one by one. */
-    if (memory->os->protect(memory->os, memory->views.mutator, memory->views.size, true) != 0)
+    if (memory->os->protect(memory->os, memory->views.mutator, memory->views.span, true) != 0)
         return;
     for (region_number region = 0; region < region_touched(&memory->regions); region++)
         memory->regions.regions[region].sealed = false;

@@ -2,7 +2,11 @@
 
 int views_create(struct views *views, const struct os *os, size_t size, const char **failed)
 {
-    *views = (struct views){.os = os, .file = -1, .size = size, .page_size = os->page_size(os)};
+    *views = (struct views){.os = os,
+                            .file = -1,
+                            .size = size,
+                            .span = round_up(size, VIEW_ALIGNMENT),
+                            .page_size = os->page_size(os)};
     views->page_shift = (unsigned)__builtin_ctzl(views->page_size);
 
     *failed = "creating the heap's memory file (memfd_create)";
@@ -14,13 +18,13 @@ int views_create(struct views *views, const struct os *os, size_t size, const ch
     *failed = "reserving address space for the heap (mmap)";
     void *start[3] = {NULL, NULL, NULL};
     for (int i = 0; i < 3; i++) {
-        status = os->reserve(os, size, VIEW_ALIGNMENT, &start[i]);
+        status = os->reserve(os, views->span, VIEW_ALIGNMENT, &start[i]);
         if (status != 0)
             goto fail;
     }
     *failed = "mapping the heap's memory file (mmap)";
     for (int i = 0; i < 2; i++) {
-        status = os->map_file(os, start[i], size, views->file);
+        status = os->map_file(os, start[i], views->span, views->file);
         if (status != 0)
             goto fail;
     }
@@ -32,7 +36,7 @@ int views_create(struct views *views, const struct os *os, size_t size, const ch
 fail:
     for (int i = 0; i < 3; i++) {
         if (start[i] != NULL)
-            os->unmap(os, start[i], size);
+            os->unmap(os, start[i], views->span);
     }
     os->file_close(os, views->file);
     views->file = -1;
@@ -42,8 +46,8 @@ fail:
 void views_destroy(struct views *views)
 {
     const struct os *os = views->os;
-    os->unmap(os, views->mutator, views->size);
-    os->unmap(os, views->alias, views->size);
-    os->unmap(os, views->graveyard, views->size);
+    os->unmap(os, views->mutator, views->span);
+    os->unmap(os, views->alias, views->span);
+    os->unmap(os, views->graveyard, views->span);
     os->file_close(os, views->file);
 }

@@ -11,6 +11,10 @@
  *
  * [fork] A child process never writes the parent's heap: neither view is inherited.
  *
+ * The mappings end at a multiple of VIEW_ALIGNMENT, beyond the end of the file if need be. There the kernel moves the page
+ * tables for each VIEW_ALIGNMENT by changing one entry; of what ends in between it moves every 2 MiB by themselves,
+ * which takes several times as long inside the flip. Nobody has an address beyond `size`.
+ *
  * Immutable after views_create.
  */
 #ifndef SHALE_HEAP_VIEWS_H
@@ -22,7 +26,8 @@
 struct views {
     const struct os *os;
     int file;
-    size_t size;      /* bytes of the file and of each view */
+    size_t size;      /* bytes of the heap, and of the file */
+    size_t span;      /* bytes of each mapping: more than `size`, see below */
     size_t page_size; /* bytes */
     unsigned page_shift;
     char *mutator;   /* start of the mutator view */

@@ -161,15 +161,15 @@ static int probe_faults(shale_heap *heap, const char **failed)
     if (faults < 0)
         return faults;
     *failed = "moving page table entries with mremap(MREMAP_DONTUNMAP) (Linux 5.13)";
-    int status = os->move_entries(os, views->mutator, views->graveyard, views->size);
+    int status = os->move_entries(os, views->mutator, views->graveyard, views->span);
     if (status == 0)
-        status = os->reserve_again(os, views->graveyard, views->size);
+        status = os->reserve_again(os, views->graveyard, views->span);
     if (status == 0) {
         *failed = "registering the mutator view with userfaultfd";
-        status = os->faults_register(os, faults, views->mutator, views->size);
+        status = os->faults_register(os, faults, views->mutator, views->span);
     }
     if (status == 0)
-        status = os->faults_unregister(os, faults, views->mutator, views->size);
+        status = os->faults_unregister(os, faults, views->mutator, views->span);
     if (status != 0) {
         os->faults_close(os, faults);
         return status;

@@ -352,11 +352,11 @@ void graph_finish(struct graph *graph)
     work(collector);
     compact_end(&collector->compaction, &collector->builders[0]);
     const struct os *os = memory->os;
-    int status = os->faults_unregister(os, collector->options.faults, views->mutator, views->size);
+    int status = os->faults_unregister(os, collector->options.faults, views->mutator, views->span);
     if (status == 0 && collector->options.compaction == SHALE_COMPACTION_FAULT_THREAD)
-        status = os->faults_wake(os, collector->options.faults, views->mutator, views->size);
+        status = os->faults_wake(os, collector->options.faults, views->mutator, views->span);
     bench_require(status == 0, "the compaction could not be ended");
     page_states_settle(&memory->pages);
-    os->reserve_again(os, views->graveyard, views->size);
+    os->reserve_again(os, views->graveyard, views->span);
     bench_require(atomic_u32_load(&collector->compaction.failure) == 0, "pages could not be published");
 }

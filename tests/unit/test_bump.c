@@ -210,8 +210,8 @@ static void flip(struct scene *scene)
     const struct os *os = &scene->os.os;
     bump_flip(&scene->bump, scene->memory);
     memory_unseal_all(scene->memory);
-    assert_int_equal(os->move_entries(os, views->mutator, views->graveyard, views->size), 0);
-    assert_int_equal(os->faults_register(os, scene->memory->pages.faults, views->mutator, views->size), 0);
+    assert_int_equal(os->move_entries(os, views->mutator, views->graveyard, views->span), 0);
+    assert_int_equal(os->faults_register(os, scene->memory->pages.faults, views->mutator, views->span), 0);
     page_states_flip(&scene->memory->pages);
 }
 
@@ -219,7 +219,7 @@ static void settle(struct scene *scene)
 {
     struct views *views = &scene->memory->views;
     page_release_rest(&scene->memory->pages, scene->memory->pages.count);
-    scene->os.os.faults_unregister(&scene->os.os, scene->memory->pages.faults, views->mutator, views->size);
+    scene->os.os.faults_unregister(&scene->os.os, scene->memory->pages.faults, views->mutator, views->span);
     page_states_settle(&scene->memory->pages);
 }
 

@@ -45,11 +45,11 @@ static void empty_and_register(struct system *system)
     const struct os *os = system->os;
     struct views *views = &system->views;
     if (system->registered)
-        assert_int_equal(os->faults_unregister(os, system->faults, views->mutator, views->size), 0);
-    assert_int_equal(os->move_entries(os, views->mutator, views->graveyard, views->size), 0);
+        assert_int_equal(os->faults_unregister(os, system->faults, views->mutator, views->span), 0);
+    assert_int_equal(os->move_entries(os, views->mutator, views->graveyard, views->span), 0);
     assert_int_equal(os->drop_entries(os, views->graveyard, views->size), 0);
-    assert_int_equal(os->reserve_again(os, views->graveyard, views->size), 0);
-    assert_int_equal(os->faults_register(os, system->faults, views->mutator, views->size), 0);
+    assert_int_equal(os->reserve_again(os, views->graveyard, views->span), 0);
+    assert_int_equal(os->faults_register(os, system->faults, views->mutator, views->span), 0);
     system->registered = true;
 }
 
@@ -57,7 +57,7 @@ static void unregister(struct system *system)
 {
     if (system->registered)
         assert_int_equal(system->os->faults_unregister(system->os, system->faults, system->views.mutator,
-                                                       system->views.size),
+                                                       system->views.span),
                          0);
     system->registered = false;
 }

@@ -52,8 +52,9 @@ static int tear_down(void **state)
 static void flip(struct scene *scene)
 {
     const struct os *os = &scene->os.os;
-    assert_int_equal(os->move_entries(os, scene->views.mutator, scene->views.graveyard, HEAP_SIZE_MIN), 0);
-    assert_int_equal(os->faults_register(os, scene->faults, scene->views.mutator, HEAP_SIZE_MIN), 0);
+    assert_int_equal(os->move_entries(os, scene->views.mutator, scene->views.graveyard, scene->views.span),
+                     0);
+    assert_int_equal(os->faults_register(os, scene->faults, scene->views.mutator, scene->views.span), 0);
     page_states_flip(&scene->states);
 }
 
@@ -62,7 +63,7 @@ static void settle(struct scene *scene, page_number used)
 {
     const struct os *os = &scene->os.os;
     page_release_rest(&scene->states, used);
-    assert_int_equal(os->faults_unregister(os, scene->faults, scene->views.mutator, HEAP_SIZE_MIN), 0);
+    assert_int_equal(os->faults_unregister(os, scene->faults, scene->views.mutator, scene->views.span), 0);
     page_states_settle(&scene->states);
 }
 
@@ -196,7 +197,7 @@ static void test_not_registered(void **state)
     flip(scene);
     claim(scene, 40, 2);
     const struct os *os = &scene->os.os;
-    os->faults_unregister(os, scene->faults, scene->views.mutator, HEAP_SIZE_MIN);
+    os->faults_unregister(os, scene->faults, scene->views.mutator, scene->views.span);
     assert_int_equal(page_publish(&scene->states, 40, 2), 0);
     assert_true(page_is_mapped(&scene->states, 40));
     assert_int_equal(page_wake(&scene->states, 1), 0);
