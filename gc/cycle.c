@@ -11,11 +11,30 @@ static void record_local(void *argument, struct mutator_local *local)
     bump_record(&local->bump, argument);
 }
 
+static void record_eagerly_local(void *argument, struct mutator_local *local)
+{
+    bump_record_eagerly(&local->bump, argument);
+}
+
+/* Page building must find what was born. Mutators set the bits in the regions that they fill; in those that they left
+ * before they were asked nobody has. */
+static void record_births(struct collector *collector)
+{
+    struct memory *memory = collector->memory;
+    collector->world->handshake(collector->world->context, STAGE_RECORDING, record_eagerly_local, memory);
+    region_number touched = region_touched(&memory->regions);
+    for (region_number region = 0; region < touched; region++) {
+        if (region_get_state(&memory->regions, region) == REGION_BORN)
+            memory_record_births(memory, region);
+    }
+}
+
 /* What is live must have its bit: what can be reached now is part of what could be when marking began, or was born. */
 static void verify_marks(struct collector *collector)
 {
     const struct world *world = collector->world;
     struct verify_summary summary;
+    record_births(collector);
     world->stop(world->context);
     world->visit_mutators(world->context, record_local, collector->memory);
     collector_verify(collector, views_alias(&collector->memory->views, 0), VERIFY_MARKED, "after marking",
@@ -105,6 +124,7 @@ void cycle_run(struct collector *collector, uint64_t number, enum plan_scope sco
         stop_recording(collector);
         plan_clear(&collector->plan);
     } else {
+        record_births(collector);
         bool concurrent = flip(collector);
         collector_set_flipped(collector, number);
         compact(collector, concurrent);

@@ -102,9 +102,11 @@ void mark_attach(struct mutator_local *local, enum mark_stage stage)
         [STAGE_BEGUN] = BARRIER_OLD | BARRIER_NEW | BARRIER_PAGES,
         [STAGE_TRACING] = BARRIER_OLD | BARRIER_PAGES, /* it has no roots: so it is scanned */
         [STAGE_DECIDED] = BARRIER_PAGES,
+        [STAGE_RECORDING] = BARRIER_PAGES,
     };
     local->shaded = NULL;
-    local->bump.recording = stage == STAGE_TRACING || stage == STAGE_DECIDED;
+    local->bump.recording = stage == STAGE_TRACING || stage == STAGE_DECIDED || stage == STAGE_RECORDING;
+    local->bump.eager = stage == STAGE_RECORDING;
     local_set_barrier(local, barriers[stage]);
 }
 

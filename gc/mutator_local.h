@@ -8,6 +8,7 @@
  *   BEGUN    stores shade what they overwrite and what they store; objects that are allocated are to be marked
  *   TRACING  the mutator's roots were shaded: stores shade what they overwrite; what is allocated is born
  *   DECIDED  marking is complete; what is allocated is born
+ *   RECORDING  the same, and there will be a flip: live bits of what is born are set eagerly
  *
  * From BEGUN on stores also note where what they store leads [clean].
  *
@@ -19,7 +20,7 @@
 #include "gc/packet.h"
 #include "heap/bump.h"
 
-enum mark_stage { STAGE_IDLE, STAGE_BEGUN, STAGE_TRACING, STAGE_DECIDED };
+enum mark_stage { STAGE_IDLE, STAGE_BEGUN, STAGE_TRACING, STAGE_DECIDED, STAGE_RECORDING };
 
 /* What a store does besides storing, in shale_mutator.barrier. */
 enum barrier {

@@ -10,25 +10,19 @@ void bump_init(struct bump *bump, size_t chunk_size)
     *bump = (struct bump){.region = REGION_NONE, .chunk_size = chunk_size};
 }
 
-/* The objects from `recorded` up to the cursor lie back to back. A word of the bits is written once, since markers
- * may be at work on the same one. */
 void bump_record(struct bump *bump, struct memory *memory)
 {
     if (bump->region == REGION_NONE || !bump->recording)
         return;
-    size_t cursor = views_offset(&memory->views, bump->api.cursor);
-    size_t object = views_offset(&memory->views, bump->recorded);
-    if (object < cursor)
-        atomic_u8_store(&memory->regions.regions[bump->region].marked, 1);
-    while (object < cursor) {
-        chunk_number chunk = granule_of(object) >> 6;
-        uint64_t bits = 0;
-        for (; object < cursor && granule_of(object) >> 6 == chunk;
-             object += memory_object_size(memory, object))
-            bits |= UINT64_C(1) << (granule_of(object) & 63);
-        atomic_u64_or_release((atomic_u64 *)&memory->live_bits[chunk], bits);
-    }
+    memory_set_live_bits(memory, views_offset(&memory->views, bump->recorded),
+                         views_offset(&memory->views, bump->api.cursor));
     bump->recorded = bump->api.cursor;
+}
+
+void bump_record_eagerly(struct bump *bump, struct memory *memory)
+{
+    bump->eager = bump->recording;
+    bump_record(bump, memory);
 }
 
 void bump_start_recording(struct bump *bump, struct memory *memory)
@@ -46,13 +40,15 @@ void bump_start_recording(struct bump *bump, struct memory *memory)
 void bump_stop_recording(struct bump *bump)
 {
     bump->recording = false;
+    bump->eager = false;
 }
 
 void bump_close(struct bump *bump, struct memory *memory)
 {
     if (bump->region == REGION_NONE)
         return;
-    bump_record(bump, memory);
+    if (bump->eager)
+        bump_record(bump, memory);
     struct region *region = &memory->regions.regions[bump->region];
     size_t cursor = views_offset(&memory->views, bump->api.cursor);
     size_t top = cursor - HEADER_SIZE - region_start(bump->region);
@@ -69,7 +65,7 @@ void bump_close(struct bump *bump, struct memory *memory)
 void bump_flip(struct bump *bump, struct memory *memory)
 {
     bump_record(bump, memory);
-    bump->recording = false;
+    bump_stop_recording(bump);
     if (bump->region == REGION_NONE)
         return;
     /* The cursor's page holds objects, so it becomes stale like any other; the pages after it are prepared
@@ -133,7 +129,8 @@ static bool extend(struct bump *bump, struct memory *memory, size_t size)
     uintptr_t need = bump->api.cursor + size;
     if (bump->region == REGION_NONE || need > bump->region_end)
         return false;
-    bump_record(bump, memory);
+    if (bump->eager)
+        bump_record(bump, memory);
     uintptr_t end = bump->chunk_end;
     do {
         end += bump->chunk_size;

@@ -8,9 +8,10 @@
  *
  * [born-live] An object allocated during a cycle is not evacuated in that cycle: a region that a mutator
  * fills is not a candidate. From when its mutator was scanned, what it allocates is *born*: live without being
- * marked or traced. The region says from where on its objects were born, and their live bits are set chunk by
- * chunk as the cursor leaves a chunk, and those of the last in the flip; so whether an object was born can be asked
- * of the region at any time, while its bit is there only later.
+ * marked or traced. The region says from where on its objects were born, so that can be asked at any time. Their live
+ * bits are needed only if the cycle flips: when that is certain, each mutator sets those of what it has allocated in
+ * its region, and from then on chunk by chunk as the cursor leaves a chunk (*eagerly*), and those of the last in the
+ * flip; the collector sets those of regions that were left before.
  *
  * All fields are the owning thread's; the collector calls the functions for it while the thread is stopped or
  * native.
@@ -28,6 +29,7 @@ struct bump {
     uintptr_t recorded; /* objects below have their live bits set, or need none */
     size_t chunk_size;  /* bytes to prepare at a time */
     bool recording;     /* what is allocated is born */
+    bool eager;         /* and its live bits are set as it is left behind */
 };
 
 /* Bytes prepared at a time: fits the first-level cache beside what the program works on. */
@@ -47,8 +49,11 @@ void bump_close(struct bump *bump, struct memory *memory);
 /* What is allocated from now on is born. */
 void bump_start_recording(struct bump *bump, struct memory *memory);
 
-/* Sets the live bits of all objects born so far. */
+/* Sets the live bits of all objects born in the region that is being filled. */
 void bump_record(struct bump *bump, struct memory *memory);
+
+/* The same, and eagerly from now on. */
+void bump_record_eagerly(struct bump *bump, struct memory *memory);
 
 /* The cycle has ended without a flip. */
 void bump_stop_recording(struct bump *bump);

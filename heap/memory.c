@@ -104,6 +104,31 @@ void memory_destroy(struct memory *memory)
     views_destroy(&memory->views);
 }
 
+void memory_set_live_bits(struct memory *memory, size_t object, size_t end)
+{
+    if (object < end)
+        atomic_u8_store(&memory->regions.regions[region_of(object)].marked, 1);
+    while (object < end) {
+        /* A word is written once, since others may be at work on the same one. */
+        chunk_number chunk = granule_of(object) >> 6;
+        uint64_t bits = 0;
+        for (; object < end && granule_of(object) >> 6 == chunk; object += memory_object_size(memory, object))
+            bits |= UINT64_C(1) << (granule_of(object) & 63);
+        atomic_u64_or_release((atomic_u64 *)&memory->live_bits[chunk], bits);
+    }
+}
+
+void memory_record_births(struct memory *memory, region_number region)
+{
+    const struct region *born = &memory->regions.regions[region];
+    size_t from = atomic_u32_load(&born->born_from);
+    if (from < REGION_FIRST_OBJECT)
+        from = REGION_FIRST_OBJECT;
+    /* A flip may have left the cursor beyond the region's end. */
+    size_t end = born->top + HEADER_SIZE < REGION_SIZE ? born->top + HEADER_SIZE : REGION_SIZE;
+    memory_set_live_bits(memory, region_start(region) + from, region_start(region) + end);
+}
+
 void memory_clear_marks(struct memory *memory, region_number region)
 {
     size_t chunks = REGION_CHUNKS;

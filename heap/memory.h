@@ -82,6 +82,13 @@ static inline void memory_note_store(struct memory *memory, const void *slot)
         atomic_u8_store(&memory->leads.stored[memory_page(memory, at)], 1);
 }
 
+/* Sets the live bits of objects that lie back to back, from the one at offset `object` up to `end`, where the next one
+ * would be. While markers are at work. */
+void memory_set_live_bits(struct memory *memory, size_t object, size_t end);
+
+/* Sets those of all objects that were born in a region that its mutator has left [born-live]. */
+void memory_record_births(struct memory *memory, region_number region);
+
 /* Clears a region's live bits, and the leads of its pages. */
 void memory_clear_marks(struct memory *memory, region_number region);
 

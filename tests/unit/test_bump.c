@@ -153,7 +153,17 @@ static void test_reserve(void **state)
     assert_int_equal(region_free_count(&scene->memory->regions), count - 1);
 }
 
-/* While recording, every object that is allocated gets its bit, and no other granule does. */
+/* What a cycle that flips does at some moment. */
+static void record_all(struct scene *scene)
+{
+    bump_record_eagerly(&scene->bump, scene->memory);
+    for (region_number r = 0; r < scene->memory->regions.count; r++) {
+        if (region_get_state(&scene->memory->regions, r) == REGION_BORN)
+            memory_record_births(scene->memory, r);
+    }
+}
+
+/* Every object that was born gets its bit, whether before or after the bits are asked for, and no other granule does. */
 static void test_births_are_recorded(void **state)
 {
     struct scene *scene = *state;
@@ -164,7 +174,11 @@ static void test_births_are_recorded(void **state)
     size_t granules = HEAP_SIZE_MIN / GRANULE_SIZE;
     bool *expected = calloc(granules, sizeof *expected);
     assert_non_null(expected);
-    for (unsigned i = 0; i < test_rounds(3000, 300); i++) {
+    unsigned rounds = test_rounds(3000, 300);
+    unsigned asked_at = (unsigned)test_random_below(&scene->random, rounds);
+    for (unsigned i = 0; i < rounds; i++) {
+        if (i == asked_at)
+            record_all(scene);
         size_t offset = allocate_random(scene, &type, &size);
         if (offset != 0)
             expected[offset / GRANULE_SIZE] = true;
@@ -185,6 +199,25 @@ static void test_births_are_recorded(void **state)
             assert_true(atomic_u8_load(&scene->memory->regions.regions[r].marked) != 0);
     }
     free(expected);
+}
+
+/* A flip on a region's last page leaves the cursor beyond the region; nothing more is born there. */
+static void test_births_behind_a_flip(void **state)
+{
+    struct scene *scene = *state;
+    size_t page_size = scene->memory->views.page_size;
+    region_number region = region_of(allocate(scene, MODEL_PAIR, 0));
+    while (views_offset(&scene->memory->views, scene->bump.api.cursor) % REGION_SIZE <
+           REGION_SIZE - page_size / 2)
+        allocate(scene, MODEL_PAIR, 0);
+    assert_int_equal(scene->bump.region, region);
+    bump_flip(&scene->bump, scene->memory);
+    bump_start_recording(&scene->bump, scene->memory);
+    bump_close(&scene->bump, scene->memory);
+    assert_int_equal(region_get_state(&scene->memory->regions, region), REGION_BORN);
+    memory_record_births(scene->memory, region);
+    for (size_t chunk = 0; chunk < scene->memory->views.size >> CHUNK_SHIFT; chunk++)
+        assert_int_equal(scene->memory->live_bits[chunk], 0);
 }
 
 static void test_state_of_what_is_born(void **state)
@@ -310,6 +343,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_region_is_filled_to_its_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_reserve, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_births_are_recorded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_births_behind_a_flip, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_state_of_what_is_born, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_flip_in_the_middle_of_a_page, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_flip_at_the_end_of_a_region, set_up, tear_down),
