@@ -87,8 +87,8 @@ static struct node *make_bottom_up(struct program *program, unsigned depth)
     local.left = make_bottom_up(program, depth - 1);
     local.right = make_bottom_up(program, depth - 1);
     struct node *node = new_node(program);
-    memory_store(memory, node, &node->left, local.left);
-    memory_store(memory, node, &node->right, local.right);
+    memory_initialize(&node->left, local.left);
+    memory_initialize(&node->right, local.right);
     memory_pop(memory, &frame);
     return node;
 }

@@ -80,6 +80,12 @@ static inline void *memory_allocate_array(struct memory *memory, memory_type typ
     return array;
 }
 
+/* The first store into a slot of an object just allocated. */
+static inline void memory_initialize(void *slot, void *value)
+{
+    *(void **)slot = value;
+}
+
 static inline void memory_store(struct memory *memory, void *object, void *slot, void *value)
 {
     (void)memory;

@@ -62,6 +62,12 @@ static inline void *memory_allocate_array(struct memory *memory, memory_type typ
     return memory_allocate(memory, type, length * sizeof(uint64_t));
 }
 
+/* The first store into a slot of an object just allocated. */
+static inline void memory_initialize(void *slot, void *value)
+{
+    *(void **)slot = value;
+}
+
 static inline void memory_store(struct memory *memory, void *object, void *slot, void *value)
 {
     (void)memory;

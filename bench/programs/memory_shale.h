@@ -92,6 +92,12 @@ static inline void *memory_allocate_array(struct memory *memory, memory_type typ
     return object;
 }
 
+/* The first store into a slot of an object just allocated. */
+static inline void memory_initialize(void *slot, void *value)
+{
+    *(void **)slot = value;
+}
+
 static inline void memory_store(struct memory *memory, void *object, void *slot, void *value)
 {
     shale_store(memory->mutator, object, slot, value);

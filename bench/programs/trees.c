@@ -33,8 +33,8 @@ static struct node *make_tree(struct program *program, unsigned depth)
         local.right = make_tree(program, depth - 1);
     }
     struct node *node = memory_allocate(&program->memory, program->node_type, sizeof *node);
-    memory_store(&program->memory, node, &node->left, local.left);
-    memory_store(&program->memory, node, &node->right, local.right);
+    memory_initialize(&node->left, local.left);
+    memory_initialize(&node->right, local.right);
     memory_pop(&program->memory, &frame);
     program->result.objects++;
     return node;
