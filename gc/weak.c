@@ -210,6 +210,8 @@ enum verdict { LIVE, WANTED, DEAD };
 /* [weak-phase] `slot` is where the referent was loaded from, after the phase. */
 static enum verdict judge(struct weak *weak, uint32_t phase, const atomic_u64 *slot, uint64_t referent)
 {
+    if (phase == WEAK_OPEN)
+        return LIVE; /* the usual case, without a fence: the slot was loaded after the phase */
     for (;;) {
         if (phase == WEAK_OPEN || !is_unmarked(weak, referent))
             break;
