@@ -24,7 +24,8 @@ static void record_births(struct collector *collector)
     collector->world->handshake(collector->world->context, STAGE_RECORDING, record_eagerly_local, memory);
     region_number touched = region_touched(&memory->regions);
     for (region_number region = 0; region < touched; region++) {
-        if (region_get_state(&memory->regions, region) == REGION_BORN)
+        /* One that was left since has its bits; setting them again does no harm. */
+        if (region_get_state_acquire(&memory->regions, region) == REGION_BORN)
             memory_record_births(memory, region);
     }
 }

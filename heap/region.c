@@ -93,7 +93,7 @@ region_number region_take(struct region_table *table, enum region_state state, u
 void region_set_state(struct region_table *table, region_number region, enum region_state state)
 {
     pthread_mutex_lock(&table->lock);
-    atomic_u8_store(&table->regions[region].state, (uint8_t)state);
+    atomic_u8_store_release(&table->regions[region].state, (uint8_t)state);
     pthread_mutex_unlock(&table->lock);
 }
 

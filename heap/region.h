@@ -121,6 +121,13 @@ static inline region_number region_touched(const struct region_table *table)
     return atomic_u32_load(&table->touched);
 }
 
+/* With what its mutator wrote to it before it changed its state by region_set_state. */
+static inline enum region_state region_get_state_acquire(const struct region_table *table,
+                                                         region_number region)
+{
+    return (enum region_state)atomic_u8_load_acquire(&table->regions[region].state);
+}
+
 static inline enum region_state region_get_state(const struct region_table *table, region_number region)
 {
     return (enum region_state)atomic_u8_load(&table->regions[region].state);
