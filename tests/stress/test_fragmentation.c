@@ -28,6 +28,16 @@ struct setting {
     const shale_type *blob;
 };
 
+/* Of the fillings that come one after the other, each so many-th is tried. */
+static int fillings_step(void)
+{
+#if defined(STRESS_TSAN)
+    return stress_quick() ? 7 : 2; /* a whole run takes minutes there */
+#else
+    return stress_quick() ? 3 : 1;
+#endif
+}
+
 /* What one thread keeps alive. */
 struct hoard {
     struct setting *setting;
@@ -285,7 +295,7 @@ static void one_after_the_other(struct setting *setting, size_t heap_size, enum 
                           .budget = budget_of(heap_size, 1)};
     hoard_open(&hoard);
     for (int first = 0; first < FILLINGS; first++) {
-        for (int second = 0; second < FILLINGS; second += stress_quick() ? 3 : 1) {
+        for (int second = 0; second < FILLINGS; second += fillings_step()) {
             fill(&hoard, (enum filling)first, 0);
             drop(&hoard, dropping);
             fill(&hoard, (enum filling)second, second % 2 == 0 ? 7 : 0);
@@ -328,7 +338,7 @@ static void at_the_limit(void **state)
                               .budget = budget_of(heap_size, 1)};
         hoard_open(&hoard);
         fill(&hoard, (enum filling)filling, 7);
-        for (int other = 0; other < FILLINGS; other += stress_quick() ? 3 : 1)
+        for (int other = 0; other < FILLINGS; other += fillings_step())
             churn(&hoard, (enum filling)other);
         check(&hoard);
         hoard_close(&hoard);
