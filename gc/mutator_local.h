@@ -10,7 +10,7 @@
  *   DECIDED  marking is complete; what is allocated is born
  *   RECORDING  the same, and there will be a flip: live bits of what is born are set eagerly
  *
- * From BEGUN on stores also note where what they store leads [clean].
+ * From BEGUN until IDLE stores also note the page that they store to [clean].
  *
  * All fields are the owning thread's, and the collector's while that thread is stopped or, in a handshake, native.
  */
@@ -27,7 +27,7 @@ enum barrier {
     BARRIER_OLD = 1,    /* shade what is overwritten */
     BARRIER_NEW = 2,    /* shade what is stored */
     BARRIER_CHECK = 4,  /* check what is stored: verification is on */
-    BARRIER_PAGES = 16, /* note where what is stored leads [clean] */
+    BARRIER_PAGES = 16, /* note the page that is stored to [clean] */
     BARRIER_REFUSE = 8  /* say that the heap may not be used, instead of all else */
 };
 

@@ -13,8 +13,9 @@
  *   EVACUATED -> FREE    reclaim, once no page is stale
  *   USED -> FREE         the plan: nothing in it is live
  *
- * Who writes what: `state` under the table's lock (relaxed reads elsewhere are hints, or are ordered by a
- * stop); `top` by the region's mutator while ALLOCATING, by the plan while DESTINATION, by nobody otherwise;
+ * Who writes what: `state` under the table's lock, by region_set_state with release, so that who reads it with acquire
+ * sees `top` and the objects that were there (relaxed reads elsewhere are hints, or are ordered by a stop or a
+ * handshake); `top` by the region's mutator while ALLOCATING, by the plan while DESTINATION, by nobody otherwise;
  * `live_bytes` and `largest` by marking, under the lock while mutators may mark too; `dirty`, the links and `freed_at`
  * under the lock; `marked` and `rescan` by whoever marks in it, and cleared by the collector; `sealed` by reclaim and by
  * who takes the region; `born_from` by the mutator that fills the region, before an object there can be reached by others,
