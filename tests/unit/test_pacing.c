@@ -92,6 +92,12 @@ static void collect(void)
     assert_int_equal(shale_collect(scene.mutator, SHALE_COLLECT_NORMAL), SHALE_OK);
 }
 
+static void sleep_milliseconds(unsigned milliseconds)
+{
+    struct timespec time = {milliseconds / 1000, milliseconds % 1000 * 1000000L};
+    nanosleep(&time, NULL);
+}
+
 /* ---- the goal -------------------------------------------------------------------------------------- */
 
 static void test_goal_follows_what_is_live(void **state)
@@ -110,7 +116,8 @@ static void test_goal_follows_what_is_live(void **state)
     end();
 }
 
-/* The goal is soft, but without need it is not left far behind. */
+/* The goal is soft, but a program that does not run away from the collector is not left far behind it: here a cycle that
+ * runs gets the time it needs, however slow the machine. */
 static void test_goal_is_kept(void **state)
 {
     (void)state;
@@ -118,16 +125,19 @@ static void test_goal_is_kept(void **state)
     make(16 * MIB, true);
     collect();
     uint64_t most = 0;
-    uint64_t cycles = now().cycles;
+    const uint64_t cycles = now().cycles;
     for (int i = 0; i < 200; i++) {
         make(MIB, false);
         shale_statistics statistics = now();
         most = statistics.used_bytes > most ? statistics.used_bytes : most;
+        while (collector_running(&scene.heap->collector) != 0) {
+            shale_poll(scene.mutator);
+            sleep_milliseconds(1);
+        }
     }
     shale_statistics after = now();
     assert_true(after.cycles > cycles + 3);
-    /* Under a checking tool the collector may be far behind, but nobody waited for it. */
-    assert_true(most < 256 * MIB);
+    assert_true(most < 128 * MIB);
     assert_int_equal(after.allocation_stalls, 0);
     assert_int_equal(log_lines_count(&scene.lines, SHALE_LOG_WARNING, "stall"), 0);
     end();
@@ -211,12 +221,6 @@ static void test_stalls_are_reported(void **state)
 static unsigned discards(void)
 {
     return atomic_load(&scene.os.calls[OS_FILE_DISCARD]);
-}
-
-static void sleep_milliseconds(unsigned milliseconds)
-{
-    struct timespec time = {milliseconds / 1000, milliseconds % 1000 * 1000000L};
-    nanosleep(&time, NULL);
 }
 
 /* Memory is given back by itself, some time after the last cycle, to near what is live. */
