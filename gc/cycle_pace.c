@@ -40,7 +40,7 @@ void cycle_pace_marked(struct collector *collector)
 {
     uint64_t now = clock_nanoseconds();
     pace_cycle_marked(&collector->pace, now);
-    region_table_set_time(&collector->memory->regions, now); /* of what is freed in this cycle */
+    budget_set_time(&collector->memory->fixed.budget, now); /* of what is freed in this cycle */
 }
 
 void cycle_pace_end(struct collector *collector, const struct cycle_outcome *outcome)

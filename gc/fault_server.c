@@ -8,7 +8,7 @@ static void answer(struct fault_server *server, uintptr_t address)
 {
     const struct memory *memory = server->compaction->memory;
     size_t offset = views_offset(&memory->views, address);
-    if (offset >= memory->views.size)
+    if (offset >= memory->views.flipped)
         return;
     compact_fault(server->compaction, &server->builder, memory_page(memory, offset));
 }

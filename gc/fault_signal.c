@@ -119,7 +119,7 @@ int fault_signal_add(struct compaction *compaction, struct builder *answers)
         entry->compaction = compaction;
         entry->answers = answers;
         atomic_u64_store(&entry->start, (uint64_t)(uintptr_t)views->mutator);
-        atomic_u64_store_release(&entry->size, views->size);
+        atomic_u64_store_release(&entry->size, views->flipped);
         entries_used++;
     }
     pthread_mutex_unlock(&entries_lock);

@@ -8,8 +8,8 @@
 int growth_create(struct growth *growth, struct memory *memory)
 {
     *growth = (struct growth){.memory = memory};
-    size_t regions = memory->views.size >> REGION_SHIFT;
-    size_t sizes[] = {(memory->views.size >> CHUNK_SHIFT) * sizeof *growth->bits,
+    size_t regions = memory->views.regions >> REGION_SHIFT;
+    size_t sizes[] = {(memory->views.regions >> CHUNK_SHIFT) * sizeof *growth->bits,
                       regions * sizeof *growth->bytes, regions * sizeof *growth->recorded};
     for (int i = 0; i < 3; i++) {
         int status = memory->os->map_table(memory->os, sizes[i], &growth->tables[i].start);

@@ -5,7 +5,7 @@ enum { PACKET_MEMORY_DIVISOR = 256, PACKETS_LEAST = 512 };
 
 static uint32_t default_packets(const struct memory *memory)
 {
-    size_t packets = memory->views.size / PACKET_MEMORY_DIVISOR / sizeof(struct packet);
+    size_t packets = memory->views.regions / PACKET_MEMORY_DIVISOR / sizeof(struct packet);
     return packets > PACKETS_LEAST ? (uint32_t)packets : PACKETS_LEAST;
 }
 

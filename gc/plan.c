@@ -17,7 +17,7 @@ static int map_table(struct plan *plan, int index, size_t size, void *place)
 
 int plan_create(struct plan *plan, struct memory *memory)
 {
-    size_t size = memory->views.size;
+    size_t size = memory->views.regions;
     *plan = (struct plan){.memory = memory,
                           .forwarding = {.base = (uintptr_t)views_mutator(&memory->views, 0), .size = size}};
     size_t regions = size >> REGION_SHIFT;
@@ -74,6 +74,8 @@ static void take_destinations(struct plan *plan, region_number count)
         region_number region = region_take(&plan->memory->regions, REGION_DESTINATION, 0);
         if (region == REGION_NONE)
             return;
+        if (!plan->memory->regions.regions[region].dirty)
+            budget_fit(&plan->memory->fixed.budget);
         memory_unseal_region(plan->memory, region);
         plan->destinations[plan->destination_count++] = region;
     }

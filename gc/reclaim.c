@@ -76,7 +76,7 @@ void reclaim(struct collector *collector, bool concurrent)
     report_strays(collector);
     report_failure(collector);
 
-    region_table_set_time(&memory->regions, clock_nanoseconds());
+    budget_set_time(&memory->fixed.budget, clock_nanoseconds());
     for (region_number i = 0; i < plan->destination_count; i++)
         region_set_state(&memory->regions, plan->destinations[i], REGION_USED);
     for (region_number i = 0; i < plan->evacuated_count; i++) {
@@ -104,34 +104,30 @@ static uint64_t release_delay(const struct collector *collector)
 /* The reserve is on top of the heap's size, and so is its memory: only while a compaction runs. */
 static bool exceeds_heap(const struct collector *collector)
 {
-    struct region_table *regions = &collector->memory->regions;
-    uint32_t free_count = region_free_count(regions);
+    const struct memory *memory = collector->memory;
+    uint32_t free_count = region_free_count(&memory->regions);
     uint32_t spare = free_count > collector->reserve ? free_count - collector->reserve : 0;
-    return region_resident_count(regions) > spare;
+    return budget_idle(&memory->fixed.budget) > region_start(spare);
 }
 
 uint64_t reclaim_memory(struct collector *collector, uint64_t now)
 {
-    struct memory *memory = collector->memory;
-    const struct os *os = memory->os;
+    struct budget *budget = &collector->memory->fixed.budget;
     uint64_t delay = release_delay(collector);
     if (now < collector->release_after)
         return collector->release_after;
     for (int i = 0; i < RECLAIM_SLICE && now >= delay; i++) {
-        region_number region =
-            region_take_oldest(&memory->regions, exceeds_heap(collector) ? now : now - delay);
-        if (region == REGION_NONE)
-            break;
-        if (os->file_discard(os, memory->views.file, region_start(region), REGION_SIZE) != 0) {
+        int status = budget_discard_oldest(budget, exceeds_heap(collector) ? now : now - delay);
+        if (status < 0) {
             /* It keeps its memory, and so do the others for a while. */
-            region_free(&memory->regions, region);
             collector->release_after = now + (delay > RECLAIM_RETRY ? delay : RECLAIM_RETRY);
             return collector->release_after;
         }
-        region_return_discarded(&memory->regions, region);
+        if (status == 0)
+            break;
     }
     uint64_t freed_at;
-    if (!region_oldest(&memory->regions, &freed_at))
+    if (!budget_oldest(budget, &freed_at))
         return RECLAIM_NEVER;
     return freed_at + delay > now ? freed_at + delay : now;
 }

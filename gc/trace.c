@@ -12,7 +12,7 @@ enum { SHARE_FROM = 64 };
 int tracer_create(struct tracer *tracer, struct memory *memory, struct work *work, struct weak *weak)
 {
     *tracer = (struct tracer){
-        .memory = memory, .work = work, .weak = weak, .size = memory->views.size, .weak_list = LINK_END};
+        .memory = memory, .work = work, .weak = weak, .size = memory->views.regions, .weak_list = LINK_END};
     tracer->base = (uintptr_t)views_mutator(&memory->views, 0);
     tracer->table.size = memory->regions.count * sizeof *tracer->tally;
     int status = memory->os->map_table(memory->os, tracer->table.size, &tracer->table.start);

@@ -15,7 +15,7 @@ int verify_create(struct verify *verify, struct memory *memory, int level)
     *verify = (struct verify){.memory = memory, .level = level};
     if (level == 0)
         return 0;
-    size_t size = (memory->views.size >> GRANULE_SHIFT) * sizeof(uint32_t);
+    size_t size = (memory->views.regions >> GRANULE_SHIFT) * sizeof(uint32_t);
     for (int i = 0; i < 2; i++) {
         int status = memory->os->map_table(memory->os, size, &verify->tables[i].start);
         if (status != 0) {
@@ -114,7 +114,7 @@ static uint64_t follow(struct traversal *traversal, uint64_t word, uint64_t addr
 {
     struct verify *verify = traversal->verify;
     size_t offset = views_offset(&verify->memory->views, address);
-    if (offset >= verify->memory->views.size || traversal->failed)
+    if (offset >= verify->memory->views.regions || traversal->failed)
         return word; /* NULL, or something outside the heap */
     const char *wrong = check_target(traversal, offset);
     if (wrong != NULL) {
@@ -136,7 +136,7 @@ static void check_page(struct traversal *traversal, const uint64_t *slot, uint64
     const struct memory *memory = traversal->verify->memory;
     size_t offset = views_offset(&memory->views, address);
     if (traversal->moment != VERIFY_MARKED || traversal->holder == GRANULE_NONE ||
-        offset >= memory->views.size || plan->roles[region_of(offset)] != ROLE_EVACUATED)
+        offset >= memory->views.regions || plan->roles[region_of(offset)] != ROLE_EVACUATED)
         return;
     size_t at = granule_start(traversal->holder) + (size_t)((const char *)slot - traversal->copy);
     if (page_is_clean(plan, memory_page(memory, at)))

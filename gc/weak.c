@@ -8,7 +8,7 @@ enum { BYTES_PER_HEAD = 4096 };
 int weak_create(struct weak *weak, struct memory *memory)
 {
     *weak = (struct weak){.memory = memory};
-    weak->head_count = (uint32_t)(memory->views.size / BYTES_PER_HEAD);
+    weak->head_count = (uint32_t)(memory->views.regions / BYTES_PER_HEAD);
     weak->table.size = weak->head_count * sizeof *weak->heads;
     int status = memory->os->map_table(memory->os, weak->table.size, &weak->table.start);
     if (status != 0)

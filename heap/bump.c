@@ -111,6 +111,8 @@ static bool take_region(struct bump *bump, struct memory *memory, uint32_t reser
     region_number region = region_take(&memory->regions, REGION_ALLOCATING, reserve);
     if (region == REGION_NONE)
         return false;
+    if (!memory->regions.regions[region].dirty)
+        budget_fit(&memory->fixed.budget);
     memory_unseal_region(memory, region);
     uintptr_t start = (uintptr_t)views_mutator(&memory->views, region_start(region));
     if (bump->recording)

@@ -61,7 +61,7 @@ static inline bool identity_hash_is_plausible(const struct memory *memory, uint6
 {
     uint64_t granule = identity_hash_unmix(hash) & ((UINT64_C(1) << HASH_ADDRESS_BITS) - 1);
     size_t offset = views_offset(&memory->views, (uintptr_t)granule << GRANULE_SHIFT);
-    return offset < memory->views.size && offset % REGION_SIZE >= REGION_FIRST_OBJECT;
+    return offset < memory->views.regions && offset % REGION_SIZE >= REGION_FIRST_OBJECT;
 }
 
 /* The header of the copy that stores the hash. */

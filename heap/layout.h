@@ -7,6 +7,15 @@
  * its granule 0 unused: the first object of the region at offset r has the address r + 16. An object lies in
  * one region from its first to its last byte.
  *
+ * A view consists of three spaces, by offset (struct views has the numbers):
+ *
+ *   [0, regions)        the region space: objects that move, in regions
+ *   [regions, flipped)  the large space: objects with references that are too big for a region, each in a run of
+ *                       pages of its own; its address is the run's first page + 16
+ *   [data, size)        the data space: pointer-free memory that does not move, in runs of pages
+ *
+ * A flip takes the pages of the first two away from mutators, [0, span), and leaves those of the data space alone [io].
+ *
  * All positions inside the collector are byte offsets from the start of the heap, or granule, page, region
  * and chunk numbers, which are the same in both views; only views.h turns them into pointers.
  */
@@ -36,15 +45,23 @@
 /* The largest object in bytes, header and rounding included. */
 #define OBJECT_SIZE_MAX ((SHALE_OBJECT_MAX + HEADER_SIZE + GRANULE_SIZE - 1) & ~(GRANULE_SIZE - 1))
 
+/* No object. */
+#define OFFSET_NONE SIZE_MAX
+
 /* The heap's size is a multiple of this, so that the kernel can move whole page tables. */
 #define HEAP_UNIT ((size_t)2 << 20)
 #define HEAP_SIZE_MIN ((size_t)4 << 20)
-/* With the reserve for evacuation it must not exceed what a view may have. */
+/* With the reserve for evacuation it must not exceed what the region space may have. */
 #define HEAP_SIZE_MAX ((size_t)62 << 30)
-#define VIEW_SIZE_MAX ((size_t)64 << 30)
+#define REGION_SPACE_MAX ((size_t)64 << 30)
 #define VIEW_ALIGNMENT ((size_t)1 << 30)
 
-/* Granule numbers fit 32 bits up to VIEW_SIZE_MAX. */
+/* Addresses for objects that do not move, as a multiple of the region space, which all of them together cannot fill: what
+ * lies between them is lost for a large object, but not for its memory. */
+enum { LARGE_SPACE_FACTOR = 4, DATA_SPACE_FACTOR = 4 };
+
+/* Granule, chunk and region numbers are of the region space; they fit 32 bits up to REGION_SPACE_MAX. Page numbers go
+ * on through the large space. */
 typedef uint32_t granule_number;
 typedef uint32_t chunk_number;
 typedef uint32_t page_number;

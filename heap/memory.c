@@ -51,57 +51,80 @@ static bool register_weak_types(struct memory *memory)
     return memory->weak_type != NULL && memory->ephemeron_type != NULL;
 }
 
-int memory_create(struct memory *memory, const struct os *os, size_t size, const shale_encoding *encoding,
+/* Those beside the region space, and the pages of whatever a flip takes away; then those of fixed objects. */
+static int map_tables(struct memory *memory, region_number count)
+{
+    const struct views *views = &memory->views;
+    size_t pages = views->flipped >> views->page_shift;
+    size_t sizes[6 + FIXED_TABLES] = {count * sizeof(struct region),
+                                      pages,
+                                      (views->regions >> CHUNK_SHIFT) * sizeof(uint64_t),
+                                      (TYPE_NUMBER_MAX + 1) * sizeof(struct type *),
+                                      pages * sizeof(atomic_u64),
+                                      pages};
+    fixed_table_sizes(views, sizes + 6);
+    int status = 0;
+    for (int i = 0; i < 6 + FIXED_TABLES && status == 0; i++)
+        status = map_table(memory, i, sizes[i]);
+    return status;
+}
+
+static void init_fixed(struct memory *memory)
+{
+    void *tables[FIXED_TABLES];
+    for (int i = 0; i < FIXED_TABLES; i++)
+        tables[i] = memory->tables[6 + i].start;
+    fixed_init(&memory->fixed, &memory->views, &memory->regions, tables);
+}
+
+static void destroy_parts(struct memory *memory)
+{
+    type_table_destroy(&memory->types);
+    fixed_destroy(&memory->fixed);
+    region_table_destroy(&memory->regions);
+    unmap_tables(memory);
+    views_destroy(&memory->views);
+}
+
+int memory_create(struct memory *memory, const struct os *os, size_t regions, const shale_encoding *encoding,
                   const char **failed)
 {
     *memory = (struct memory){.os = os, .encoding = *encoding, .announce = announce_wanted()};
 #ifdef SHALE_DEBUG
     memory->poison = true;
 #endif
-    int status = views_create(&memory->views, os, size, failed);
+    int status = views_create(&memory->views, os, regions, failed);
     if (status != 0)
         return status;
 
     *failed = "reserving the tables beside the heap (mmap)";
-    size_t regions = size >> REGION_SHIFT;
-    size_t sizes[] = {regions * sizeof(struct region),
-                      size >> memory->views.page_shift,
-                      (size >> CHUNK_SHIFT) * sizeof(uint64_t),
-                      (TYPE_NUMBER_MAX + 1) * sizeof(struct type *),
-                      (size >> memory->views.page_shift) * sizeof(atomic_u64),
-                      size >> memory->views.page_shift};
-    for (int i = 0; i < 6; i++) {
-        status = map_table(memory, i, sizes[i]);
-        if (status != 0) {
-            unmap_tables(memory);
-            views_destroy(&memory->views);
-            return status;
-        }
+    region_number count = (region_number)(regions >> REGION_SHIFT);
+    status = map_tables(memory, count);
+    if (status != 0) {
+        unmap_tables(memory);
+        views_destroy(&memory->views);
+        return status;
     }
-    region_table_init(&memory->regions, memory->tables[0].start, (region_number)regions);
+    region_table_init(&memory->regions, memory->tables[0].start, count);
     page_states_init(&memory->pages, &memory->views, memory->tables[1].start, -1);
     memory->live_bits = memory->tables[2].start;
     type_table_init(&memory->types, memory->tables[3].start);
-    leads_init(&memory->leads, memory->tables[4].start, memory->tables[5].start, (region_number)regions);
+    leads_init(&memory->leads, memory->tables[4].start, memory->tables[5].start, count);
+    init_fixed(memory);
     if (!register_weak_types(memory)) {
         *failed = "registering the types of weak references (malloc)";
-        type_table_destroy(&memory->types);
-        region_table_destroy(&memory->regions);
-        unmap_tables(memory);
-        views_destroy(&memory->views);
+        destroy_parts(memory);
         return -ENOMEM;
     }
-    announce_free(memory->views.mutator, size);
+    /* The other spaces are too large for this; they are announced run by run. */
+    announce_free(memory->views.mutator, regions);
     return 0;
 }
 
 void memory_destroy(struct memory *memory)
 {
     announce_unmapped(memory->views.mutator, memory->views.size);
-    type_table_destroy(&memory->types);
-    region_table_destroy(&memory->regions);
-    unmap_tables(memory);
-    views_destroy(&memory->views);
+    destroy_parts(memory);
 }
 
 void memory_set_live_bits(struct memory *memory, size_t object, size_t end)
@@ -127,6 +150,44 @@ void memory_record_births(struct memory *memory, region_number region)
     /* A flip may have left the cursor beyond the region's end. */
     size_t end = born->top + HEADER_SIZE < REGION_SIZE ? born->top + HEADER_SIZE : REGION_SIZE;
     memory_set_live_bits(memory, region_start(region) + from, region_start(region) + end);
+}
+
+static size_t object_in(const struct memory *memory, const struct page_runs *runs, size_t offset)
+{
+    page_number first = page_runs_find(runs, fixed_page(&memory->fixed, runs, offset));
+    if (first == RUN_NONE || page_runs_state(runs, first) != RUN_OBJECT)
+        return OFFSET_NONE;
+    return fixed_page_start(&memory->fixed, runs, first) + FIXED_FIRST_OBJECT;
+}
+
+size_t memory_fixed_object(const struct memory *memory, size_t offset)
+{
+    const struct views *views = &memory->views;
+    if (offset >= views->regions && offset < views->flipped)
+        return object_in(memory, &memory->fixed.large, offset);
+    if (offset >= views->data && offset < views->size)
+        return object_in(memory, &memory->fixed.data, offset);
+    return OFFSET_NONE;
+}
+
+static size_t next_in(struct memory *memory, struct page_runs *runs, size_t offset)
+{
+    size_t from = offset > FIXED_FIRST_OBJECT ? offset - FIXED_FIRST_OBJECT : 0;
+    size_t start = fixed_start(&memory->fixed, runs);
+    page_number page = 0;
+    if (from > start)
+        page = (page_number)((from - start + memory->views.page_size - 1) >> memory->views.page_shift);
+    page_number first = page_runs_next(runs, page, RUN_OBJECT);
+    return first == RUN_NONE ? OFFSET_NONE
+                             : fixed_page_start(&memory->fixed, runs, first) + FIXED_FIRST_OBJECT;
+}
+
+size_t memory_next_large(struct memory *memory, size_t offset)
+{
+    size_t next = OFFSET_NONE;
+    if (offset < memory->views.flipped)
+        next = next_in(memory, &memory->fixed.large, offset);
+    return next != OFFSET_NONE ? next : next_in(memory, &memory->fixed.data, offset);
 }
 
 void memory_clear_marks(struct memory *memory, region_number region)

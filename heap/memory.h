@@ -5,6 +5,7 @@
 #ifndef SHALE_HEAP_MEMORY_H
 #define SHALE_HEAP_MEMORY_H
 
+#include "heap/fixed.h"
 #include "heap/leads.h"
 #include "heap/live_bits.h"
 #include "heap/page_state.h"
@@ -16,6 +17,7 @@ struct memory {
     const struct os *os;
     struct views views;
     struct region_table regions;
+    struct fixed fixed;
     struct page_states pages;
     struct type_table types;
     uint64_t *live_bits; /* see live_bits.h */
@@ -34,12 +36,12 @@ struct memory {
     struct memory_table {
         void *start;
         size_t size;
-    } tables[6];
+    } tables[6 + FIXED_TABLES];
 };
 
-/* `faults` is the descriptor that the mutator view is registered with during compaction, -1 for none; it
+/* `regions` bytes of region space; the other spaces come beside it. `faults` is the descriptor that the mutator view is registered with during compaction, -1 for none; it
  * stays the caller's. Returns 0 or a negative errno value, with `failed` naming the step. */
-int memory_create(struct memory *memory, const struct os *os, size_t size, const shale_encoding *encoding,
+int memory_create(struct memory *memory, const struct os *os, size_t regions, const shale_encoding *encoding,
                   const char **failed);
 void memory_destroy(struct memory *memory);
 
@@ -69,6 +71,8 @@ static inline page_number memory_page(const struct memory *memory, size_t offset
  * complete until the flip; before, objects of which it is false may yet be reached. Any thread. */
 static inline bool memory_is_live(const struct memory *memory, size_t offset)
 {
+    if (__builtin_expect(offset >= memory->views.regions, 0))
+        return fixed_is_marked(&memory->fixed, offset);
     return bits_test_shared(memory->live_bits, granule_of(offset)) ||
            region_born_at(&memory->regions, offset);
 }
@@ -78,7 +82,7 @@ static inline bool memory_is_live(const struct memory *memory, size_t offset)
 static inline void memory_note_store(struct memory *memory, const void *slot)
 {
     size_t at = views_offset(&memory->views, (uintptr_t)slot);
-    if (at < memory->views.size)
+    if (at < memory->views.flipped)
         atomic_u8_store(&memory->leads.stored[memory_page(memory, at)], 1);
 }
 
@@ -88,6 +92,13 @@ void memory_set_live_bits(struct memory *memory, size_t object, size_t end);
 
 /* Sets those of all objects that were born in a region that its mutator has left [born-live]. */
 void memory_record_births(struct memory *memory, region_number region);
+
+/* The fixed object that the byte at `offset` belongs to, header and unused end included; OFFSET_NONE when there is none. Any offset.
+ * Objects that are being allocated or freed meanwhile may or may not be seen. (signal) */
+size_t memory_fixed_object(const struct memory *memory, size_t offset);
+
+/* The first large object, of either space, whose address is `offset` or behind it; OFFSET_NONE after the last. */
+size_t memory_next_large(struct memory *memory, size_t offset);
 
 /* Clears a region's live bits, and the leads of its pages. */
 void memory_clear_marks(struct memory *memory, region_number region);

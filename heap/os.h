@@ -46,8 +46,8 @@ struct os {
     int (*reserve_again)(const struct os *os, void *start, size_t size);
     /* Reserves a range that nothing is mapped in; -EEXIST if something is. */
     int (*reserve_at)(const struct os *os, void *start, size_t size);
-    /* Maps a file over a reservation, readable and writable, shared, not inherited by fork. */
-    int (*map_file)(const struct os *os, void *start, size_t size, int file);
+    /* Maps a file, from `offset` on, over a reservation, readable and writable, shared, not inherited by fork. */
+    int (*map_file)(const struct os *os, void *start, size_t size, int file, size_t offset);
     /* Zeroed private memory for tables, committed as it is touched. */
     int (*map_table)(const struct os *os, size_t size, void **start);
     /* Gives the memory of a table back; it reads as zeros afterwards. */

@@ -138,9 +138,10 @@ static int linux_reserve_at(const struct os *os, void *start, size_t size)
     return at == MAP_FAILED ? -errno : 0;
 }
 
-static int linux_map_file(const struct os *os, void *start, size_t size, int file)
+static int linux_map_file(const struct os *os, void *start, size_t size, int file, size_t offset)
 {
-    void *at = mmap(start, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED, file, 0);
+    void *at = mmap(start, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED, file,
+                    (off_t)offset);
     if (at == MAP_FAILED)
         return -errno;
     /* [fork] */

@@ -10,7 +10,7 @@ void page_states_init(struct page_states *states, const struct views *views, ato
 {
     states->views = views;
     states->bytes = bytes;
-    states->count = (page_number)(views->size >> views->page_shift);
+    states->count = (page_number)(views->flipped >> views->page_shift);
     states->faults = faults;
     atomic_u32_store(&states->current, 0);
     atomic_u32_store(&states->active, 0);

@@ -120,6 +120,23 @@ void region_add_live(struct region_table *table, region_number region, uint32_t 
     pthread_mutex_unlock(&table->lock);
 }
 
+bool region_lend(struct region_table *table, uint32_t count, uint32_t reserve)
+{
+    pthread_mutex_lock(&table->lock);
+    bool enough = count == 0 || region_free_count(table) >= (uint64_t)count + reserve;
+    if (enough)
+        add_free(table, -(int)count);
+    pthread_mutex_unlock(&table->lock);
+    return enough;
+}
+
+void region_return_lent(struct region_table *table, uint32_t count)
+{
+    pthread_mutex_lock(&table->lock);
+    add_free(table, (int)count);
+    pthread_mutex_unlock(&table->lock);
+}
+
 void region_free(struct region_table *table, region_number region)
 {
     pthread_mutex_lock(&table->lock);

@@ -69,7 +69,8 @@ struct region_table {
     atomic_u32 touched;      /* regions from here on were never taken; written under the lock */
     uint32_t resident_count; /* on the list of resident_head */
     uint64_t now;            /* in nanoseconds, of whatever clock whoever sets it has */
-    atomic_u32 free_count;   /* of all three kinds; written under the lock */
+    /* Of all three kinds, less what is lent [budget]; written under the lock. */
+    atomic_u32 free_count;
 };
 
 /* `regions` is zeroed memory for `count` of them. */
@@ -87,6 +88,11 @@ void region_begin_cycle(struct region_table *table, region_number region);
 
 /* Adds objects that were found live: `bytes` in all, the largest of `largest` bytes. Any thread. */
 void region_add_live(struct region_table *table, region_number region, uint32_t bytes, uint32_t largest);
+
+/* Takes `count` free regions off the count, without saying which, leaving at least `reserve`; for memory elsewhere
+ * [budget]. False: there are not as many. */
+bool region_lend(struct region_table *table, uint32_t count, uint32_t reserve);
+void region_return_lent(struct region_table *table, uint32_t count);
 
 /* Gives a region back. It is free since the table's time. */
 void region_free(struct region_table *table, region_number region);

@@ -1,16 +1,39 @@
 #include "heap/views.h"
 
-int views_create(struct views *views, const struct os *os, size_t size, const char **failed)
+static size_t reservation_size(const struct views *views, int which)
 {
-    *views = (struct views){.os = os,
-                            .file = -1,
-                            .size = size,
-                            .span = round_up(size, VIEW_ALIGNMENT),
-                            .page_size = os->page_size(os)};
+    return which < 2 ? views->size : views->span;
+}
+
+static void unmap(const struct views *views, void *const start[3])
+{
+    for (int i = 0; i < 3; i++) {
+        if (start[i] != NULL)
+            views->os->unmap(views->os, start[i], reservation_size(views, i));
+    }
+}
+
+/* The gap stays a reservation. */
+static int map_view(const struct views *views, char *start)
+{
+    const struct os *os = views->os;
+    int status = os->map_file(os, start, views->span, views->file, 0);
+    if (status == 0)
+        status = os->map_file(os, start + views->data, views->size - views->data, views->file, views->data);
+    return status;
+}
+
+int views_create(struct views *views, const struct os *os, size_t regions, const char **failed)
+{
+    *views = (struct views){.os = os, .file = -1, .regions = regions, .page_size = os->page_size(os)};
     views->page_shift = (unsigned)__builtin_ctzl(views->page_size);
+    views->flipped = regions + LARGE_SPACE_FACTOR * regions;
+    views->span = round_up(views->flipped, VIEW_ALIGNMENT);
+    views->data = views->span + HEAP_UNIT;
+    views->size = views->data + DATA_SPACE_FACTOR * regions;
 
     *failed = "creating the heap's memory file (memfd_create)";
-    int status = os->file_create(os, size);
+    int status = os->file_create(os, views->size);
     if (status < 0)
         return status;
     views->file = status;
@@ -18,13 +41,13 @@ int views_create(struct views *views, const struct os *os, size_t size, const ch
     *failed = "reserving address space for the heap (mmap)";
     void *start[3] = {NULL, NULL, NULL};
     for (int i = 0; i < 3; i++) {
-        status = os->reserve(os, views->span, VIEW_ALIGNMENT, &start[i]);
+        status = os->reserve(os, reservation_size(views, i), VIEW_ALIGNMENT, &start[i]);
         if (status != 0)
             goto fail;
     }
     *failed = "mapping the heap's memory file (mmap)";
     for (int i = 0; i < 2; i++) {
-        status = os->map_file(os, start[i], views->span, views->file);
+        status = map_view(views, start[i]);
         if (status != 0)
             goto fail;
     }
@@ -34,10 +57,7 @@ int views_create(struct views *views, const struct os *os, size_t size, const ch
     return 0;
 
 fail:
-    for (int i = 0; i < 3; i++) {
-        if (start[i] != NULL)
-            os->unmap(os, start[i], views->span);
-    }
+    unmap(views, start);
     os->file_close(os, views->file);
     views->file = -1;
     return status;
@@ -45,9 +65,6 @@ fail:
 
 void views_destroy(struct views *views)
 {
-    const struct os *os = views->os;
-    os->unmap(os, views->mutator, views->span);
-    os->unmap(os, views->alias, views->span);
-    os->unmap(os, views->graveyard, views->span);
-    os->file_close(os, views->file);
+    unmap(views, (void *const[]){views->mutator, views->alias, views->graveyard});
+    views->os->file_close(views->os, views->file);
 }

@@ -10,6 +10,9 @@ static const char *check_reference(const struct memory *memory, uint64_t address
     size_t offset = views_offset(&memory->views, address);
     if (offset >= memory->views.size)
         return NULL; /* NULL, or something outside the heap */
+    if (offset >= memory->views.regions)
+        return memory_fixed_object(memory, offset) == offset ? NULL
+                                                             : "the value is not the address of an object";
     if (offset % GRANULE_SIZE != 0 || offset % REGION_SIZE < REGION_FIRST_OBJECT)
         return "the value is not the address of an object";
     if (region_get_state(&memory->regions, region_of(offset)) == REGION_FREE)

@@ -63,7 +63,7 @@ static void abandon(shale_heap *heap)
 {
     atomic_u32_store(&heap->forked, 1);
     const struct views *views = &heap->memory.views;
-    views->os->reserve_at(views->os, views->mutator, views->span);
+    views->os->reserve_at(views->os, views->mutator, views->size);
     for (struct mutator *mutator = heap->safepoint.mutators; mutator != NULL; mutator = mutator->next) {
         /* The inline fast paths now take the slow path, which refuses. */
         mutator->local.bump.api.limit = 0;

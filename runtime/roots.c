@@ -115,7 +115,7 @@ struct root_pages {
 static void note_root_page(struct root_pages *roots, uint64_t address)
 {
     size_t offset = views_offset(&roots->memory->views, address);
-    if (offset >= roots->memory->views.size)
+    if (offset >= roots->memory->views.flipped)
         return;
     page_number page = memory_page(roots->memory, offset);
     size_t i = 0;

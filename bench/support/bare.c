@@ -33,7 +33,7 @@ void bare_create(struct bare *bare, enum bare_server server, size_t pages)
     void *start[3] = {NULL, NULL, NULL};
     for (int i = 0; i < 3; i++)
         bench_require(os->reserve(os, size, VIEW_ALIGNMENT, &start[i]) == 0 &&
-                          (i == 2 || os->map_file(os, start[i], size, bare->file) == 0),
+                          (i == 2 || os->map_file(os, start[i], size, bare->file, 0) == 0),
                       "a view could not be mapped");
     bare->view = start[0];
     bare->alias = start[1];

@@ -14,7 +14,7 @@ void copying_create(struct copying *copying, size_t size)
         void *start = NULL;
         int file = os->file_create(os, size);
         bench_require(file >= 0 && os->reserve(os, size, VIEW_ALIGNMENT, &start) == 0 &&
-                          os->map_file(os, start, size, file) == 0,
+                          os->map_file(os, start, size, file, 0) == 0,
                       "a buffer for memcpy could not be had");
         copying->buffers[i].file = file;
         copying->buffers[i].start = start;

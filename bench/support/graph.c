@@ -304,7 +304,7 @@ void graph_note_leads(struct graph *graph)
         for (uint32_t slot = 0; slot < type->pointers.count; slot++) {
             size_t at = offset + type->pointers.offsets[slot];
             size_t to = views_offset(&memory->views, *(const uint64_t *)views_alias(&memory->views, at));
-            if (to < memory->views.size && region_of(to) != region_of(at))
+            if (to < memory->views.regions && region_of(to) != region_of(at))
                 leads_add(&memory->leads, memory_page(memory, at), leads_name(&memory->leads, region_of(to)));
         }
     }

@@ -57,6 +57,11 @@ static void require(struct scene *scene, bool holds, const char *wrong)
 
 /* A touch of a page, with its fault answered if it has one. Mutators have no way to the evacuation set, nor to
  * pages without objects. */
+static page_number region_pages(const struct scene *scene)
+{
+    return memory_page(&scene->model.memory, scene->model.memory.views.regions);
+}
+
 static void touch(struct scene *scene, page_number page)
 {
     bool by_read = scene->compaction == SHALE_COMPACTION_FAULT_THREAD;
@@ -228,7 +233,7 @@ static void on_resumed(void *context)
     }
     allocate_young(scene, 100);
     for (int i = 0; i < 60; i++)
-        touch(scene, (page_number)test_random_below(&scene->random, scene->model.memory.pages.count));
+        touch(scene, (page_number)test_random_below(&scene->random, region_pages(scene)));
 }
 
 /* From when the mutators are scanned, what they allocate is born: live, and not for marking to find. */
@@ -267,7 +272,7 @@ static void after_continue(void *context)
         return;
     scene->in_hook = true;
     if (test_random_chance(&scene->random, 50))
-        touch(scene, (page_number)test_random_below(&scene->random, scene->model.memory.pages.count));
+        touch(scene, (page_number)test_random_below(&scene->random, region_pages(scene)));
     if (test_random_chance(&scene->random, 30))
         allocate_young(scene, 5);
     static const int errors[] = {EAGAIN, EAGAIN, EEXIST, EFAULT, ENOMEM};
@@ -395,8 +400,8 @@ static void scene_open(struct scene *scene, enum shale_compaction compaction)
     scene->fake.on_stopped = on_stopped;
     scene->fake.on_resumed = on_resumed;
     scene->fake.on_handshake = on_handshake;
-    scene->image = malloc(scene->model.memory.views.size);
-    scene->has_contents = malloc(scene->model.memory.pages.count * sizeof(bool));
+    scene->image = malloc(scene->model.memory.views.regions);
+    scene->has_contents = malloc(region_pages(scene) * sizeof(bool));
     assert_non_null(scene->image);
     assert_non_null(scene->has_contents);
     const char *how;
@@ -445,7 +450,7 @@ static uint64_t run_scene(enum shale_compaction compaction, uint64_t stream)
         if (compaction == SHALE_COMPACTION_FAULT_THREAD) {
             pthread_mutex_lock(&scene.os.lock);
             scene.os.late_waiter = true;
-            scene.os.late_page = test_random_below(&scene.random, scene.model.memory.pages.count);
+            scene.os.late_page = test_random_below(&scene.random, region_pages(&scene));
             /* Now and then the server comes to its events so late that the next flip may be under way. */
             if (cycle == 1 || test_random_chance(&scene.random, 5))
                 scene.os.hold_reader = 60;

@@ -494,7 +494,7 @@ static void test_reserve(void **state)
         assert_int_equal(region_start(evacuation_reserve(size)) % HEAP_UNIT, 0);
         assert_true(evacuation_reserve(size) >= (size >> REGION_SHIFT) / 32);
     }
-    assert_true(HEAP_SIZE_MAX + region_start(evacuation_reserve(HEAP_SIZE_MAX)) <= VIEW_SIZE_MAX);
+    assert_true(HEAP_SIZE_MAX + region_start(evacuation_reserve(HEAP_SIZE_MAX)) <= REGION_SPACE_MAX);
 }
 
 int main(void)

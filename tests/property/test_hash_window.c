@@ -125,7 +125,8 @@ static void scene_close(struct scene *scene)
 static void build_all(struct scene *scene)
 {
     model_place(&scene->model, &scene->plan);
-    for (page_number page = 0; page < scene->model.memory.pages.count; page++)
+    for (page_number page = 0; page < memory_page(&scene->model.memory, scene->model.memory.views.regions);
+         page++)
         page_build(&scene->plan, page);
 }
 

@@ -44,9 +44,9 @@ static void scene_open(struct scene *scene, uint64_t stream)
     plan_make(&scene->plan, test_random_chance(random, 70) ? PLAN_EVERYTHING : PLAN_SPARSE, 100, 0);
     model_ask_some(&scene->model, &scene->plan, 10);
     model_place(&scene->model, &scene->plan);
-    scene->pages = scene->model.memory.pages.count;
+    scene->pages = memory_page(&scene->model.memory, scene->model.memory.views.regions);
     scene->has_contents = malloc(scene->pages * sizeof(bool));
-    scene->image = malloc(scene->model.memory.views.size);
+    scene->image = malloc(scene->model.memory.views.regions);
     assert_non_null(scene->has_contents);
     assert_non_null(scene->image);
     model_pages_with_contents(&scene->model, scene->has_contents);

@@ -91,7 +91,7 @@ static void check_forwarding(struct model *model, const struct plan *plan)
     assert_int_equal(objects, plan->objects);
     assert_int_equal(bytes, plan->bytes);
     uint64_t elsewhere[] = {0,          1,
-                            base - 16,  base + model->memory.views.size,
+                            base - 16,  base + model->memory.views.regions,
                             UINT64_MAX, (uint64_t)(uintptr_t)model->memory.views.alias + 32};
     for (size_t i = 0; i < sizeof elsewhere / sizeof elsewhere[0]; i++)
         assert_int_equal(plan_forward(plan, elsewhere[i]), elsewhere[i]);
@@ -245,15 +245,15 @@ static void test_check_notices_a_wrong_plan(void **state)
 static void test_moves_across_the_largest_heap(void **state)
 {
     (void)state;
-    size_t table_size = (VIEW_SIZE_MAX >> CHUNK_SHIFT) * sizeof(struct chunk_move);
+    size_t table_size = (REGION_SPACE_MAX >> CHUNK_SHIFT) * sizeof(struct chunk_move);
     void *table;
     assert_int_equal(os_linux()->map_table(os_linux(), table_size, &table), 0);
-    struct plan plan = {.forwarding = {.base = VIEW_ALIGNMENT, .size = VIEW_SIZE_MAX, .chunks = table}};
-    size_t last = VIEW_SIZE_MAX - REGION_SIZE + REGION_FIRST_OBJECT;
+    struct plan plan = {.forwarding = {.base = VIEW_ALIGNMENT, .size = REGION_SPACE_MAX, .chunks = table}};
+    size_t last = REGION_SPACE_MAX - REGION_SIZE + REGION_FIRST_OBJECT;
     size_t places[][2] = {{REGION_FIRST_OBJECT, last},
                           {last, REGION_FIRST_OBJECT},
-                          {REGION_FIRST_OBJECT, VIEW_SIZE_MAX / 2 + REGION_FIRST_OBJECT},
-                          {VIEW_SIZE_MAX / 2 + REGION_FIRST_OBJECT, REGION_FIRST_OBJECT}};
+                          {REGION_FIRST_OBJECT, REGION_SPACE_MAX / 2 + REGION_FIRST_OBJECT},
+                          {REGION_SPACE_MAX / 2 + REGION_FIRST_OBJECT, REGION_FIRST_OBJECT}};
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         size_t from = places[i][0];
         size_t to = places[i][1];

@@ -207,7 +207,7 @@ static void large_destroy(struct large *large)
 static uint64_t bits_in_heap(const struct memory *memory)
 {
     uint64_t count = 0;
-    for (size_t word = 0; word < memory->views.size >> CHUNK_SHIFT; word++)
+    for (size_t word = 0; word < memory->views.regions >> CHUNK_SHIFT; word++)
         count += (uint64_t)__builtin_popcountll(memory->live_bits[word]);
     return count;
 }
@@ -231,7 +231,7 @@ static void large_mark(struct large *large, unsigned worker_count, uint32_t pack
     printf("    %u workers, %u of %u packets used\n", worker_count, used, mark.work.pool.limit);
     assert_true(used <= mark.work.pool.limit);
     assert_true(packet_limit == 0 || mark.work.pool.limit == packet_limit);
-    assert_true(mark.work.pool.limit * sizeof(struct packet) <= large->memory.views.size / 256 ||
+    assert_true(mark.work.pool.limit * sizeof(struct packet) <= large->memory.views.regions / 256 ||
                 mark.work.pool.limit <= 512);
     assert_int_equal(mark.objects, large->count);
     assert_int_equal(mark.bytes, large->count * large->object_size);

@@ -73,7 +73,7 @@ static uint64_t *slots_of(const struct scene *scene, int item)
 static int item_at(const struct scene *scene, uint64_t word)
 {
     size_t offset = views_offset(&memory_of(scene)->views, word);
-    if (offset >= memory_of(scene)->views.size)
+    if (offset >= memory_of(scene)->views.regions)
         return NOTHING;
     return (int)scene->model.at[offset / GRANULE_SIZE] - 1;
 }

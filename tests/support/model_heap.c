@@ -45,7 +45,7 @@ uint64_t model_address(const struct model *model, const struct model_object *obj
 struct model_object *model_find(const struct model *model, uint64_t address)
 {
     uint64_t base = (uint64_t)(uintptr_t)model->memory.views.mutator;
-    if (address < base || address >= base + model->memory.views.size || address % GRANULE_SIZE != 0)
+    if (address < base || address >= base + model->memory.views.regions || address % GRANULE_SIZE != 0)
         return NULL;
     uint32_t index = model->at[(address - base) / GRANULE_SIZE];
     return index != 0 ? &model->objects[index - 1] : NULL;

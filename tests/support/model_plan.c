@@ -90,7 +90,7 @@ static void expect_object(const struct model *model, const struct model_object *
 
 void model_expect(const struct model *model, char *image)
 {
-    memcpy(image, model->memory.views.alias, model->memory.views.size);
+    memcpy(image, model->memory.views.alias, model->memory.views.regions);
     for (size_t i = 0; i < model->count; i++) {
         if (model->objects[i].live)
             expect_object(model, &model->objects[i], image);
@@ -100,7 +100,7 @@ void model_expect(const struct model *model, char *image)
 void model_pages_with_contents(const struct model *model, bool *has)
 {
     size_t page_size = model->memory.views.page_size;
-    memset(has, 0, model->memory.views.size / page_size);
+    memset(has, 0, model->memory.views.regions / page_size);
     for (size_t i = 0; i < model->count; i++) {
         const struct model_object *object = &model->objects[i];
         if (!object->live)
@@ -118,7 +118,7 @@ void model_pages_with_contents(const struct model *model, bool *has)
 size_t model_first_difference(const struct model *model, const char *image)
 {
     const char *heap = model->memory.views.alias;
-    size_t size = model->memory.views.size;
+    size_t size = model->memory.views.regions;
     if (memcmp(heap, image, size) == 0)
         return SIZE_MAX;
     size_t at = 0;
@@ -130,7 +130,7 @@ size_t model_first_difference(const struct model *model, const char *image)
 void model_advance(struct model *model)
 {
     size_t kept = 0;
-    memset(model->at, 0, model->memory.views.size / GRANULE_SIZE * sizeof *model->at);
+    memset(model->at, 0, model->memory.views.regions / GRANULE_SIZE * sizeof *model->at);
     for (size_t i = 0; i < model->count; i++) {
         struct model_object object = model->objects[i];
         if (!object.live)

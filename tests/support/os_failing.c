@@ -218,8 +218,8 @@ PASS_ON(OS_FILE_DISCARD, file_discard, (const struct os *os, int file, size_t of
         (os, file, offset, size))
 PASS_ON(OS_RESERVE_AGAIN, reserve_again, (const struct os *os, void *start, size_t size), (os, start, size))
 PASS_ON(OS_RESERVE_AT, reserve_at, (const struct os *os, void *start, size_t size), (os, start, size))
-PASS_ON(OS_MAP_FILE, map_file, (const struct os *os, void *start, size_t size, int file),
-        (os, start, size, file))
+PASS_ON(OS_MAP_FILE, map_file, (const struct os *os, void *start, size_t size, int file, size_t offset),
+        (os, start, size, file, offset))
 PASS_ON(OS_DISCARD_TABLE, discard_table, (const struct os *os, void *start, size_t size), (os, start, size))
 PASS_ON(OS_PROTECT, protect, (const struct os *os, void *start, size_t size, bool accessible),
         (os, start, size, accessible))

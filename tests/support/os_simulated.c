@@ -46,10 +46,10 @@ static int simulated_file_create(const struct os *os, size_t size)
     return leave(simulated, simulated->file);
 }
 
-static int simulated_map_file(const struct os *os, void *start, size_t size, int file)
+static int simulated_map_file(const struct os *os, void *start, size_t size, int file, size_t offset)
 {
     struct os_simulated *simulated = enter(os);
-    int status = os_linux()->map_file(os_linux(), start, size, file);
+    int status = os_linux()->map_file(os_linux(), start, size, file, offset);
     if (status == 0 && simulated->view == NULL) {
         simulated->view = start;
         simulated->view_size = size;
@@ -64,7 +64,8 @@ static int simulated_file_discard(const struct os *os, int file, size_t offset, 
 {
     struct os_simulated *simulated = enter(os);
     int status = os_linux()->file_discard(os_linux(), file, offset, size);
-    for (size_t at = offset; status == 0 && at < offset + size; at += simulated->page_size)
+    for (size_t at = offset; status == 0 && at < offset + size && at < simulated->view_size;
+         at += simulated->page_size)
         simulated->entries[at / simulated->page_size] = false;
     return leave(simulated, status);
 }

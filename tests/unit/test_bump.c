@@ -216,7 +216,7 @@ static void test_births_behind_a_flip(void **state)
     bump_close(&scene->bump, scene->memory);
     assert_int_equal(region_get_state(&scene->memory->regions, region), REGION_BORN);
     memory_record_births(scene->memory, region);
-    for (size_t chunk = 0; chunk < scene->memory->views.size >> CHUNK_SHIFT; chunk++)
+    for (size_t chunk = 0; chunk < scene->memory->views.regions >> CHUNK_SHIFT; chunk++)
         assert_int_equal(scene->memory->live_bits[chunk], 0);
 }
 

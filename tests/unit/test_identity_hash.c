@@ -77,7 +77,7 @@ static void test_places(void **state)
     assert_false(identity_hash_is_plausible(&memory, identity_hash_at(&memory, 3 * REGION_SIZE)));
     uint64_t base = (uintptr_t)memory.views.mutator;
     assert_false(identity_hash_is_plausible(&memory, identity_hash_mix((base - GRANULE_SIZE) >> 4)));
-    assert_false(identity_hash_is_plausible(&memory, identity_hash_mix((base + memory.views.size) >> 4)));
+    assert_false(identity_hash_is_plausible(&memory, identity_hash_mix((base + memory.views.regions) >> 4)));
     memory_destroy(&memory);
     os_simulated_destroy(&os);
 }

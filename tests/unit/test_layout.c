@@ -18,7 +18,7 @@ static void test_units_fit_into_each_other(void **state)
     assert_int_equal(HEAP_UNIT % REGION_SIZE, 0);
     assert_int_equal(HEAP_SIZE_MIN % HEAP_UNIT, 0);
     assert_int_equal(HEAP_SIZE_MAX % HEAP_UNIT, 0);
-    assert_int_equal(VIEW_SIZE_MAX % HEAP_UNIT, 0);
+    assert_int_equal(REGION_SPACE_MAX % HEAP_UNIT, 0);
     assert_int_equal(VIEW_ALIGNMENT % HEAP_UNIT, 0);
     /* page_release_rest looks at eight pages at a time, on machines with the largest pages too. */
     assert_int_equal(HEAP_UNIT / 65536 % 8, 0);
@@ -50,11 +50,11 @@ static void test_round_up(void **state)
 static void test_numbers_of_offsets(void **state)
 {
     (void)state;
-    size_t last = VIEW_SIZE_MAX - GRANULE_SIZE;
+    size_t last = REGION_SPACE_MAX - GRANULE_SIZE;
     assert_int_equal(granule_start(granule_of(last)), last);
     assert_int_equal(granule_of(last), UINT32_MAX);
-    assert_int_equal(region_of(last), VIEW_SIZE_MAX / REGION_SIZE - 1);
-    assert_int_equal(region_start(region_of(last)), VIEW_SIZE_MAX - REGION_SIZE);
+    assert_int_equal(region_of(last), REGION_SPACE_MAX / REGION_SIZE - 1);
+    assert_int_equal(region_start(region_of(last)), REGION_SPACE_MAX - REGION_SIZE);
     assert_int_equal(region_of(REGION_SIZE - 1), 0);
     assert_int_equal(region_of(REGION_SIZE), 1);
     assert_int_equal(granule_of(15), 0);

@@ -47,7 +47,7 @@ static void empty_and_register(struct system *system)
     if (system->registered)
         assert_int_equal(os->faults_unregister(os, system->faults, views->mutator, views->span), 0);
     assert_int_equal(os->move_entries(os, views->mutator, views->graveyard, views->span), 0);
-    assert_int_equal(os->drop_entries(os, views->graveyard, views->size), 0);
+    assert_int_equal(os->drop_entries(os, views->graveyard, views->span), 0);
     assert_int_equal(os->reserve_again(os, views->graveyard, views->span), 0);
     assert_int_equal(os->faults_register(os, system->faults, views->mutator, views->span), 0);
     system->registered = true;

@@ -1,0 +1,87 @@
+#include "heap/fixed.h"
+
+static page_number pages_between(const struct views *views, size_t start, size_t end)
+{
+    return (page_number)((end - start) >> views->page_shift);
+}
+
+void fixed_table_sizes(const struct views *views, size_t sizes[FIXED_TABLES])
+{
+    page_number large = pages_between(views, views->regions, views->flipped);
+    page_number data = pages_between(views, views->data, views->size);
+    sizes[0] = large * sizeof(struct page_run);
+    sizes[1] = page_runs_bitmap_words(large) * sizeof(uint64_t);
+    sizes[2] = data * sizeof(struct page_run);
+    sizes[3] = page_runs_bitmap_words(data) * sizeof(uint64_t);
+    sizes[4] = (views->size - views->regions) >> CHUNK_SHIFT << 3;
+}
+
+void fixed_init(struct fixed *fixed, const struct views *views, struct region_table *regions,
+                void *const tables[FIXED_TABLES])
+{
+    fixed->views = views;
+    page_runs_init(&fixed->large, tables[0], tables[1], pages_between(views, views->regions, views->flipped));
+    page_runs_init(&fixed->data, tables[2], tables[3], pages_between(views, views->data, views->size));
+    fixed->marks = tables[4];
+    budget_init(&fixed->budget, views, regions, &fixed->large, &fixed->data);
+}
+
+void fixed_destroy(struct fixed *fixed)
+{
+    budget_destroy(&fixed->budget);
+    page_runs_destroy(&fixed->data);
+    page_runs_destroy(&fixed->large);
+}
+
+size_t fixed_take(struct fixed *fixed, struct page_runs *runs, page_number count, uint32_t reserve,
+                  bool *dirty)
+{
+    uint64_t bytes = (uint64_t)count << fixed->views->page_shift;
+    if (!budget_take(&fixed->budget, bytes, reserve))
+        return OFFSET_NONE;
+    page_number first = page_runs_take(runs, count, dirty);
+    if (first == RUN_NONE && budget_empty(&fixed->budget, runs) == 0)
+        first = page_runs_take(runs, count, dirty); /* beside each other there were memory and holes */
+    if (first == RUN_NONE) {
+        budget_return(&fixed->budget, bytes);
+        return OFFSET_NONE;
+    }
+    if (!*dirty)
+        budget_fit(&fixed->budget);
+    return fixed_page_start(fixed, runs, first);
+}
+
+void fixed_free(struct fixed *fixed, size_t start)
+{
+    struct page_runs *runs = fixed_runs(fixed, start);
+    page_number first = fixed_page(fixed, runs, start);
+    uint64_t bytes = (uint64_t)page_runs_pages(runs, first) << fixed->views->page_shift;
+    /* In this order, or its memory would for a moment belong to nobody. */
+    page_runs_free(runs, first, true);
+    budget_return(&fixed->budget, bytes);
+}
+
+bool fixed_mark(struct fixed *fixed, size_t offset)
+{
+    size_t bit = fixed_bit(fixed, offset);
+    atomic_u64 *word = &fixed->marks[bit >> 6];
+    uint64_t mask = UINT64_C(1) << (bit & 63);
+    for (;;) {
+        uint64_t before = atomic_u64_load(word);
+        if ((before & mask) != 0)
+            return false;
+        if (atomic_u64_cas_full(word, before, before | mask))
+            return true;
+    }
+}
+
+void fixed_unmark(struct fixed *fixed, size_t offset)
+{
+    size_t bit = fixed_bit(fixed, offset);
+    atomic_u64 *word = &fixed->marks[bit >> 6];
+    for (;;) {
+        uint64_t before = atomic_u64_load(word);
+        if (atomic_u64_cas_full(word, before, before & ~(UINT64_C(1) << (bit & 63))))
+            return;
+    }
+}
