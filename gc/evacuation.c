@@ -56,7 +56,8 @@ struct survey {
 
 static bool can_move(const struct region_table *regions, region_number number)
 {
-    return region_get_state(regions, number) == REGION_USED && regions->regions[number].live_bytes != 0;
+    const struct region *region = &regions->regions[number];
+    return region_get_state(regions, number) == REGION_USED && region->live_bytes != 0 && !region->stays;
 }
 
 /* What its live objects need elsewhere. */
@@ -257,5 +258,6 @@ void evacuation_choose(struct evacuation *evacuation, const struct region_table 
     }
     evacuation->count = best.count;
     evacuation->destinations = best.destinations;
+    evacuation->young = survey.young;
     evacuation->progress = survey.young || makes_progress(&survey, evacuation);
 }

@@ -1,14 +1,15 @@
 /*
  * The choice of what a cycle moves: the evacuation set. docs/design/evacuation.md has the reasons and the proof.
  *
- * [choice] The set is a function of the regions' states, live bytes and largest objects, and of the terms.
- * Choosing changes nothing. It is always the sparsest of the candidates, and moving it takes no more destination
+ * [choice] The set is a function of the regions' states, live bytes and largest objects, of which of them stay because they
+ * are pinned, and of the terms. Choosing changes nothing. It is always the sparsest of the candidates, and moving it takes no more destination
  * regions than the terms have room for.
  *
  * [reserve] Mutators leave `reserve` free regions to evacuation, and no compaction ends with fewer.
  *
  * [packing] While 1.15 times the live bytes plus a region for each mutator fit into the heap, every cycle that
- * an allocation waits for makes progress, and after finitely many of them a region is free.
+ * an allocation waits for makes progress, and after finitely many of them a region is free. A region that stays because of
+ * pins counts as if it were full of live bytes; one that is held back costs the cycle what it would have gained.
  */
 #ifndef SHALE_GC_EVACUATION_H
 #define SHALE_GC_EVACUATION_H
@@ -39,6 +40,7 @@ struct evacuation {
     /* Moving it brings the heap nearer to a free region, or there are regions that were too young to choose from:
      * who waits for memory should try again. */
     bool progress;
+    bool young; /* there are such regions */
 };
 
 /* The free regions that a heap of so many bytes has beside them as reserve: a thirty-second, and 2 MiB at least.

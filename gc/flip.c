@@ -1,5 +1,7 @@
 #include "gc/flip.h"
 
+#include "gc/hold_back.h"
+
 #include <string.h>
 
 static inline void rewrite_roots(void *context, uint64_t *slots, size_t count, bool value)
@@ -67,6 +69,7 @@ bool flip(struct collector *collector)
     uint64_t stopped = clock_nanoseconds();
     world->visit_mutators(world->context, flip_local, memory);
     world->set_stage(world->context, STAGE_IDLE);
+    hold_back_late(&collector->plan);
     memory_unseal_all(memory);
     struct verify_summary before = {0};
     if (collector->options.verify != 0)

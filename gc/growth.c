@@ -61,8 +61,10 @@ void growth_record(struct growth *growth)
     }
 }
 
-static void forget(struct growth *growth, region_number region)
+void growth_forget(struct growth *growth, region_number region)
 {
+    if (growth->bytes[region] == 0)
+        return;
     memset(growth->bits + (size_t)region * REGION_CHUNKS, 0, REGION_CHUNKS * sizeof *growth->bits);
     growth->bytes[region] = 0;
 }
@@ -75,7 +77,7 @@ void growth_keep_evacuated(struct growth *growth)
         if (region_get_state(&growth->memory->regions, region) == REGION_EVACUATED)
             growth->recorded[kept++] = region;
         else
-            forget(growth, region);
+            growth_forget(growth, region);
     }
     growth->recorded_count = kept;
 }
@@ -83,6 +85,6 @@ void growth_keep_evacuated(struct growth *growth)
 void growth_clear(struct growth *growth)
 {
     for (region_number i = 0; i < growth->recorded_count; i++)
-        forget(growth, growth->recorded[i]);
+        growth_forget(growth, growth->recorded[i]);
     growth->recorded_count = 0;
 }

@@ -30,6 +30,9 @@ void growth_record(struct growth *growth);
 /* Forgets regions that will not be evacuated after all, so that none of their bits are set. */
 void growth_keep_evacuated(struct growth *growth);
 
+/* Forgets one region, of which nothing moves. Constant work. */
+void growth_forget(struct growth *growth, region_number region);
+
 /* Forgets all. */
 void growth_clear(struct growth *growth);
 

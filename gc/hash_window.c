@@ -28,7 +28,11 @@ uint64_t identity_hash_resolve(const struct plan *plan, size_t offset, bool *set
     size_t to = forward_offset(&plan->forwarding, offset);
     /* There the next plan has to see it. */
     atomic_u8_store(&memory->regions.regions[region_of(to)].asked, 1);
-    return identity_hash_at(memory, to);
+    uint64_t hash = identity_hash_of_place(memory, to);
+    /* And should the object be held back, it has to be found by its old place. */
+    atomic_u64_store(&memory->promises[granule_of(offset)], hash);
+    atomic_u8_store(&memory->regions.regions[region_of(offset)].promised, 1);
+    return hash;
 }
 
 static void set_bits(atomic_u64 *header, uint64_t bits)

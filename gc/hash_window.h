@@ -26,6 +26,9 @@
  * or when a mutator that was not scanned yet leaves it, and this thread has served a handshake between those and the
  * plan; or when no plan is made any more.
  *
+ * If the region is held back in the flip, its objects keep the hashes of their new places, where nothing comes to be: what
+ * mutators were told is kept in a table for that [hash].
+ *
  * tests/model/identity_hash.pml runs through all of this.
  *
  * No flip can come in between: the mutator is not at a safepoint. After the flip no mutator holds an address in

@@ -270,14 +270,18 @@ static inline __attribute__((always_inline)) void build_destination(const struct
                                                                     page_number page)
 {
     region_number destination = region_of(build->start);
-    chunk_number chunk = build->plan->page_source[page];
+    const struct plan *plan = build->plan;
+    chunk_number chunk = plan->page_source[page];
     region_number source = region_of((size_t)chunk << CHUNK_SHIFT);
-    while (build_from_region(build, destination, chunk)) {
-        source = build->plan->next_source[source];
+    do {
+        /* What is held back leaves a gap [hold-back]. */
+        if (plan->roles[source] == ROLE_EVACUATED && !build_from_region(build, destination, chunk))
+            break;
+        source = plan->next_source[source];
         if (source == REGION_NONE)
             break;
         chunk = (chunk_number)(region_start(source) >> CHUNK_SHIFT);
-    }
+    } while (plan->first_page[source] == page);
 }
 
 /* ---- dispatch -------------------------------------------------------------------------------------- */

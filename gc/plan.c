@@ -35,6 +35,8 @@ int plan_create(struct plan *plan, struct memory *memory)
     if (status == 0)
         status = map_table(plan, 5, regions * sizeof *plan->destinations, &plan->destinations);
     if (status == 0)
+        status = map_table(plan, 6, regions * sizeof *plan->first_page, &plan->first_page);
+    if (status == 0)
         status = growth_create(&plan->growth, memory);
     if (status != 0)
         plan_destroy(plan);
@@ -61,6 +63,7 @@ static void free_empty_regions(struct plan *plan)
     for (region_number r = 0; r < touched; r++) {
         if (region_get_state(regions, r) != REGION_USED || regions->regions[r].live_bytes != 0)
             continue;
+        memory_forget_promises(plan->memory, r);
         memory_seal_region(plan->memory, r);
         region_free(regions, r);
         plan->freed_count++;
@@ -98,6 +101,22 @@ static void sort_regions(region_number *regions, region_number count, const uint
     }
 }
 
+/* The set is what was chosen, less what was pinned since [pin]. */
+static void evacuate(struct plan *plan, region_number chosen)
+{
+    struct region_table *regions = &plan->memory->regions;
+    plan->evacuated_count = 0;
+    for (region_number i = 0; i < chosen; i++) {
+        if (!region_evacuate(regions, plan->evacuated[i]))
+            continue;
+        plan->roles[plan->evacuated[i]] = ROLE_EVACUATED;
+        plan->evacuated_count++;
+    }
+    sort_regions(plan->evacuated, plan->evacuated_count, plan->roles, regions->count);
+    if (plan->evacuated_count == 0)
+        return_destinations(plan, 0);
+}
+
 /* Mutators may take free regions between the choice and the taking of its destinations. The second choice is made
  * with destinations in hand and is final: what mutators can still take is beyond the reserve. */
 static void choose(struct plan *plan, struct evacuation_terms terms)
@@ -106,6 +125,7 @@ static void choose(struct plan *plan, struct evacuation_terms terms)
     struct evacuation evacuation = {.regions = plan->evacuated};
     free_empty_regions(plan);
     growth_record(&plan->growth);
+    region_note_pins(regions, &plan->pinned);
     terms.free_count = region_free_count(regions);
     terms.room = terms.free_count;
     terms.growth = plan->growth.bytes;
@@ -119,12 +139,8 @@ static void choose(struct plan *plan, struct evacuation_terms terms)
         return_destinations(plan, evacuation.destinations);
     }
     plan->progress = evacuation.progress;
-    plan->evacuated_count = evacuation.count;
-    for (region_number i = 0; i < evacuation.count; i++) {
-        plan->roles[plan->evacuated[i]] = ROLE_EVACUATED;
-        region_set_state(regions, plan->evacuated[i], REGION_EVACUATED);
-    }
-    sort_regions(plan->evacuated, evacuation.count, plan->roles, regions->count);
+    plan->young = evacuation.young;
+    evacuate(plan, evacuation.count);
 }
 
 /* ---- where everything goes ------------------------------------------------------------------------- */
@@ -206,6 +222,7 @@ static void place_region(struct placement *placement, region_number region)
     open_gaps(plan, region);
     granule_number covered = granule; /* granules below belong to objects already placed */
     granule = bits_next(live, granule, end);
+    granule_number first = granule;
     while (granule < end) {
         chunk_number chunk = granule >> 6;
         granule_number chunk_start = (granule_number)chunk << 6;
@@ -222,6 +239,8 @@ static void place_region(struct placement *placement, region_number region)
         }
         place_group(placement, chunk, bytes, spill);
     }
+    size_t first_byte = forward_offset(&plan->forwarding, granule_start(first)) - HEADER_SIZE;
+    plan->first_page[region] = memory_page(plan->memory, first_byte);
 }
 
 static void place(struct plan *plan)
@@ -270,9 +289,13 @@ void plan_clear(struct plan *plan)
     plan->evacuated_count = 0;
     plan->destination_count = 0;
     plan->freed_count = 0;
+    plan->held_back_count = 0;
     plan->objects = 0;
     plan->bytes = 0;
     plan->forwarding.growers = NULL;
     growth_clear(&plan->growth);
     atomic_u32_store(&plan->stage, PLAN_NONE);
+    /* Pinned since, in a cycle that did not flip. */
+    while (region_take_late(&plan->memory->regions) != REGION_NONE)
+        continue;
 }

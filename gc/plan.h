@@ -7,7 +7,7 @@
  * kernel.
  *
  * The plan is written by the collector between marking and the flip, and is immutable from the end of
- * planning until the cycle ends. Readers see it through the flip's stop (mutators), through being started after
+ * planning until the cycle ends, but for what is held back in the flip's stop (hold_back.h). Readers see it through the flip's stop (mutators), through being started after
  * it (fault server), by being its writer, or by reading PLAN_MADE (acquire) from `stage`: mutators that ask for
  * an identity hash in between (hash_window.h).
  *
@@ -68,6 +68,7 @@ struct plan {
     uint8_t *roles;             /* per region: enum plan_role */
     chunk_number *page_source;  /* per destination page: the first chunk whose group touches it */
     region_number *next_source; /* per evacuated region: the next one in destination order */
+    page_number *first_page; /* per evacuated region: the destination page on which its first object begins */
 
     region_number *evacuated; /* the evacuation set, in destination order */
     region_number evacuated_count;
@@ -75,10 +76,14 @@ struct plan {
     region_number destination_count;
     region_number freed_count; /* regions that held nothing live and were freed without moving anything */
     bool progress;             /* see struct evacuation */
-    uint64_t objects;          /* that move */
-    uint64_t bytes;            /* that move, headers and growth included */
+    bool young;                /* the same */
+    /* Regions of the set that stay after all [hold-back]; they remain on the list, with another role. */
+    region_number held_back_count;
+    struct region_pins pinned;
+    uint64_t objects; /* that move */
+    uint64_t bytes;   /* that move, headers and growth included */
 
-    struct memory_table tables[6];
+    struct memory_table tables[7];
 };
 
 /* Returns 0 or a negative errno value. */
@@ -93,7 +98,8 @@ void plan_make(struct plan *plan, enum plan_scope scope, unsigned sparse_percent
 /* Forgets everything, after reclaim. */
 void plan_clear(struct plan *plan);
 
-/* A check of the whole plan against its definition, for verification and tests; NULL or what is wrong. */
+/* A check of the whole plan against its definition, before anything is held back, for verification and tests; NULL or what is
+ * wrong. */
 const char *plan_check(const struct plan *plan);
 
 /* The new address of the object at `address`: itself, unless it lies in the evacuation set. Any multiple of 16

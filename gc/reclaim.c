@@ -80,6 +80,9 @@ void reclaim(struct collector *collector, bool concurrent)
     for (region_number i = 0; i < plan->destination_count; i++)
         region_set_state(&memory->regions, plan->destinations[i], REGION_USED);
     for (region_number i = 0; i < plan->evacuated_count; i++) {
+        if (plan->roles[plan->evacuated[i]] != ROLE_EVACUATED)
+            continue; /* held back */
+        memory_forget_promises(memory, plan->evacuated[i]);
         memory_seal_region(memory, plan->evacuated[i]);
         memory_clear_marks(memory, plan->evacuated[i]);
         region_free(&memory->regions, plan->evacuated[i]);

@@ -22,6 +22,10 @@
  * those. The two are mixed by a bijection; so no hash is 0, different places have different hashes for a million
  * generations, and verification can tell from a stored hash which place it stands for.
  *
+ * An object that was asked by way of its new place, and whose region was then held back [hold-back], keeps the hash that it was
+ * promised: those are in a table, in which entries of regions with `promised` count. A mutator writes the entry, then the
+ * region's flag, before the flip; both are read after it. They are forgotten when the region is freed.
+ *
  * `asked` of a region is set before ASKED is, in any object that has to grow for its hash. So a region without it
  * holds none, and the plan need not look; hash_window.h says why that is certain.
  */
@@ -48,12 +52,23 @@ static inline uint64_t identity_hash_unmix(uint64_t hash)
     return hash ^ hash >> 30 ^ hash >> 60;
 }
 
-/* The hash that an object has when it is asked for where the object is now. (signal) */
-static inline uint64_t identity_hash_at(const struct memory *memory, size_t offset)
+/* The hash that a place stands for. (signal) */
+static inline uint64_t identity_hash_of_place(const struct memory *memory, size_t offset)
 {
     uint64_t generation = atomic_u32_load(&memory->regions.regions[region_of(offset)].generation);
     uint64_t granule = ((uint64_t)(uintptr_t)memory->views.mutator + offset) >> GRANULE_SHIFT;
     return identity_hash_mix(granule ^ generation << HASH_ADDRESS_BITS);
+}
+
+/* The hash that an object has when it is asked for where the object is now. (signal) */
+static inline uint64_t identity_hash_at(const struct memory *memory, size_t offset)
+{
+    if (__builtin_expect(atomic_u8_load(&memory->regions.regions[region_of(offset)].promised) != 0, 0)) {
+        uint64_t promise = atomic_u64_load(&memory->promises[granule_of(offset)]);
+        if (promise != 0)
+            return promise;
+    }
+    return identity_hash_of_place(memory, offset);
 }
 
 /* Whether a stored hash can be one of this heap's. */

@@ -56,15 +56,16 @@ static int map_tables(struct memory *memory, region_number count)
 {
     const struct views *views = &memory->views;
     size_t pages = views->flipped >> views->page_shift;
-    size_t sizes[6 + FIXED_TABLES] = {count * sizeof(struct region),
-                                      pages,
-                                      (views->regions >> CHUNK_SHIFT) * sizeof(uint64_t),
-                                      (TYPE_NUMBER_MAX + 1) * sizeof(struct type *),
-                                      pages * sizeof(atomic_u64),
-                                      pages};
-    fixed_table_sizes(views, sizes + 6);
+    size_t sizes[TABLES_BESIDE + FIXED_TABLES] = {count * sizeof(struct region),
+                                                  pages,
+                                                  (views->regions >> CHUNK_SHIFT) * sizeof(uint64_t),
+                                                  (TYPE_NUMBER_MAX + 1) * sizeof(struct type *),
+                                                  pages * sizeof(atomic_u64),
+                                                  pages,
+                                                  (views->regions >> GRANULE_SHIFT) * sizeof(atomic_u64)};
+    fixed_table_sizes(views, sizes + TABLES_BESIDE);
     int status = 0;
-    for (int i = 0; i < 6 + FIXED_TABLES && status == 0; i++)
+    for (int i = 0; i < TABLES_BESIDE + FIXED_TABLES && status == 0; i++)
         status = map_table(memory, i, sizes[i]);
     return status;
 }
@@ -73,7 +74,7 @@ static void init_fixed(struct memory *memory)
 {
     void *tables[FIXED_TABLES];
     for (int i = 0; i < FIXED_TABLES; i++)
-        tables[i] = memory->tables[6 + i].start;
+        tables[i] = memory->tables[TABLES_BESIDE + i].start;
     fixed_init(&memory->fixed, &memory->views, &memory->regions, tables);
 }
 
@@ -111,6 +112,7 @@ int memory_create(struct memory *memory, const struct os *os, size_t regions, co
     type_table_init(&memory->types, memory->tables[3].start);
     leads_init(&memory->leads, memory->tables[4].start, memory->tables[5].start, count);
     init_fixed(memory);
+    memory->promises = memory->tables[6].start;
     if (!register_weak_types(memory)) {
         *failed = "registering the types of weak references (malloc)";
         destroy_parts(memory);
@@ -188,6 +190,17 @@ size_t memory_next_large(struct memory *memory, size_t offset)
     if (offset < memory->views.flipped)
         next = next_in(memory, &memory->fixed.large, offset);
     return next != OFFSET_NONE ? next : next_in(memory, &memory->fixed.data, offset);
+}
+
+void memory_forget_promises(struct memory *memory, region_number region)
+{
+    if (atomic_u8_load(&memory->regions.regions[region].promised) == 0)
+        return;
+    atomic_u64 *promises = &memory->promises[granule_of(region_start(region))];
+    /* Memory that the program has locked cannot be discarded. */
+    if (memory->os->discard_table(memory->os, promises, REGION_GRANULES * sizeof *promises) != 0)
+        memset(promises, 0, REGION_GRANULES * sizeof *promises);
+    atomic_u8_store(&memory->regions.regions[region].promised, 0);
 }
 
 void memory_clear_marks(struct memory *memory, region_number region)

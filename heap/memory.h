@@ -13,6 +13,9 @@
 #include "heap/type.h"
 #include "heap/views.h"
 
+/* Tables that are not those of fixed objects. */
+enum { TABLES_BESIDE = 7 };
+
 struct memory {
     const struct os *os;
     struct views views;
@@ -21,6 +24,8 @@ struct memory {
     struct page_states pages;
     struct type_table types;
     uint64_t *live_bits; /* see live_bits.h */
+    /* Per granule: a hash that was promised to the object there; 0: none. Only of regions with `promised` [hash] */
+    atomic_u64 *promises;
     struct leads leads;
     shale_encoding encoding;
     /* Debug builds: freed regions are filled with a pattern and made inaccessible. */
@@ -36,7 +41,7 @@ struct memory {
     struct memory_table {
         void *start;
         size_t size;
-    } tables[6 + FIXED_TABLES];
+    } tables[TABLES_BESIDE + FIXED_TABLES];
 };
 
 /* `regions` bytes of region space; the other spaces come beside it. `faults` is the descriptor that the mutator view is registered with during compaction, -1 for none; it
@@ -99,6 +104,8 @@ size_t memory_fixed_object(const struct memory *memory, size_t offset);
 
 /* The first large object, of either space, whose address is `offset` or behind it; OFFSET_NONE after the last. */
 size_t memory_next_large(struct memory *memory, size_t offset);
+/* Forgets the hashes that were promised to the objects of a region that is about to be freed. */
+void memory_forget_promises(struct memory *memory, region_number region);
 
 /* Clears a region's live bits, and the leads of its pages. */
 void memory_clear_marks(struct memory *memory, region_number region);

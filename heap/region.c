@@ -8,6 +8,7 @@ void region_table_init(struct region_table *table, struct region *regions, regio
     table->resident_head = REGION_NONE;
     table->resident_tail = REGION_NONE;
     table->discarded_head = REGION_NONE;
+    table->late = REGION_NONE;
     table->resident_count = 0;
     atomic_u32_store(&table->touched, 0);
     table->now = 0;
@@ -83,6 +84,9 @@ region_number region_take(struct region_table *table, enum region_state state, u
         taken->largest = 0;
         atomic_u32_store(&taken->born_from, REGION_SIZE);
         atomic_u8_store(&taken->asked, 0);
+        atomic_u8_store(&taken->kept, 0);
+        taken->stays = false;
+        taken->pinned_cycles = 0;
         atomic_u32_store(&taken->generation, atomic_u32_load(&taken->generation) + 1);
         atomic_u8_store(&taken->state, (uint8_t)state);
     }
@@ -106,8 +110,102 @@ void region_begin_cycle(struct region_table *table, region_number region)
     begun->live_bytes = 0;
     begun->largest = 0;
     atomic_u32_store(&begun->born_from, REGION_SIZE);
+    atomic_u8_store(&begun->kept, 0);
     pthread_mutex_unlock(&table->lock);
 }
+
+/* ---- pins ------------------------------------------------------------------------------------------ */
+
+static bool must_stay(const struct region *region)
+{
+    return atomic_u32_load(&region->pins) != 0 || atomic_u8_load(&region->kept) != 0;
+}
+
+/* The lock is held. The region must stay from now on. */
+static void note_late(struct region_table *table, region_number number)
+{
+    struct region *region = &table->regions[number];
+    if (atomic_u8_load(&region->state) != REGION_EVACUATED || region->late)
+        return;
+    region->late = true;
+    region->next_late = table->late;
+    table->late = number;
+}
+
+void region_pin(struct region_table *table, region_number region)
+{
+    pthread_mutex_lock(&table->lock);
+    atomic_u32 *pins = &table->regions[region].pins;
+    atomic_u32_store(pins, atomic_u32_load(pins) + 1);
+    note_late(table, region);
+    pthread_mutex_unlock(&table->lock);
+}
+
+void region_unpin(struct region_table *table, region_number region)
+{
+    pthread_mutex_lock(&table->lock);
+    atomic_u32 *pins = &table->regions[region].pins;
+    atomic_u32_store(pins, atomic_u32_load(pins) - 1);
+    pthread_mutex_unlock(&table->lock);
+}
+
+void region_keep_this_cycle(struct region_table *table, region_number region)
+{
+    pthread_mutex_lock(&table->lock);
+    atomic_u8_store(&table->regions[region].kept, 1);
+    note_late(table, region);
+    pthread_mutex_unlock(&table->lock);
+}
+
+void region_note_pins(struct region_table *table, struct region_pins *found)
+{
+    *found = (struct region_pins){0};
+    for (region_number r = 0, touched = region_touched(table); r < touched; r++) {
+        struct region *region = &table->regions[r];
+        bool pinned = atomic_u32_load(&region->pins) != 0;
+        region->stays = pinned || atomic_u8_load(&region->kept) != 0;
+        region->pinned_cycles = pinned ? region->pinned_cycles + 1 : 0;
+        if (!pinned)
+            continue;
+        found->regions++;
+        if (region->pinned_cycles < REGION_PINNED_LONG || atomic_u8_load(&region->state) != REGION_USED)
+            continue;
+        found->long_regions++;
+        found->long_bytes += REGION_SIZE - region->live_bytes;
+    }
+}
+
+bool region_evacuate(struct region_table *table, region_number region)
+{
+    pthread_mutex_lock(&table->lock);
+    bool may = !must_stay(&table->regions[region]);
+    if (may)
+        atomic_u8_store_release(&table->regions[region].state, REGION_EVACUATED);
+    pthread_mutex_unlock(&table->lock);
+    return may;
+}
+
+void region_hold_back(struct region_table *table, region_number region)
+{
+    region_set_state(table, region, REGION_USED);
+}
+
+region_number region_take_late(struct region_table *table)
+{
+    pthread_mutex_lock(&table->lock);
+    region_number taken;
+    do {
+        taken = table->late;
+        if (taken == REGION_NONE)
+            break;
+        table->late = table->regions[taken].next_late;
+        table->regions[taken].late = false;
+    } while (!must_stay(&table->regions[taken]));
+    pthread_mutex_unlock(&table->lock);
+    return taken;
+}
+
+/* ---- counts and freeing ---------------------------------------------------------------------------- */
 
 void region_add_live(struct region_table *table, region_number region, uint32_t bytes, uint32_t largest)
 {

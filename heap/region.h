@@ -8,10 +8,22 @@
  *   ALLOCATING -> USED   by its mutator, when it is full
  *   ALLOCATING -> BORN   the same, when a cycle's births are recorded in it [born-live]
  *   BORN -> USED         the collector, when the next cycle starts
- *   USED -> EVACUATED    the plan: its live objects leave
+ *   USED -> EVACUATED    the plan, by region_evacuate: its live objects leave, unless it is pinned
+ *   EVACUATED -> USED    the collector, by region_hold_back: they stay after all [hold-back]
  *   DESTINATION -> USED  reclaim, once all its pages are published
  *   EVACUATED -> FREE    reclaim, once no page is stale
  *   USED -> FREE         the plan: nothing in it is live
+ *
+ * [pin] What is in a region does not move while the region is pinned. Pins are counted. A mutator that pins is between two
+ * safepoints, so no flip comes meanwhile; only the plan may be at work, and both take the table's lock:
+ *
+ *   pin, then region_evacuate        the region is left out of the evacuation set
+ *   region_evacuate, then pin        the pin sees EVACUATED, and puts the region on the list of late ones. The flip, for which
+ *                                    its mutator has to stop, holds back the regions on it that are still pinned
+ *   flip, then pin                   the object is where it is to stay: its address is new
+ *   unpin, at any time               the region may be evacuated from then on; by the running cycle if it was late
+ *
+ * A region that is kept is treated as if pinned until the next cycle begins.
  *
  * Who writes what: `state` under the table's lock, by region_set_state with release, so that who reads it with acquire
  * sees `top` and the objects that were there (relaxed reads elsewhere are hints, or are ordered by a stop or a
@@ -20,7 +32,8 @@
  * under the lock; `marked` and `rescan` by whoever marks in it, and cleared by the collector; `sealed` by reclaim and by
  * who takes the region; `born_from` by the mutator that fills the region, before an object there can be reached by others,
  * and by region_take and region_begin_cycle while nobody records; `generation` and `asked` under the lock, before
- * anything is in the region, `asked` then by mutators [hash].
+ * anything is in the region, `asked` then by mutators [hash], and `promised` too; `pins`, `kept`, `late`, `next_late` under
+ * the lock, `pins` and `kept` read without as a hint; `stays` and `pinned_cycles` by the collector.
  */
 #ifndef SHALE_HEAP_REGION_H
 #define SHALE_HEAP_REGION_H
@@ -55,7 +68,24 @@ struct region {
     region_number previous_free; /* the same; only on the list of resident regions */
     atomic_u32 generation;       /* how often it was taken */
     uint64_t freed_at;           /* the table's time when it became free */
+    atomic_u32 pins;             /* [pin] */
+    atomic_u8 kept;              /* not 0: as if pinned, in this cycle */
+    atomic_u8 promised;          /* objects in it may have a hash that is promised [hash] */
+    bool late;                   /* on the list of those that were pinned when they were EVACUATED */
+    bool stays;                  /* pinned or kept when the last plan looked */
+    region_number next_late;
+    uint32_t pinned_cycles; /* in which plans found it pinned, up to the last one */
 };
+
+/* What the plan found pinned. */
+struct region_pins {
+    uint32_t regions;      /* pinned */
+    uint32_t long_regions; /* of them, for at least REGION_PINNED_LONG cycles */
+    uint64_t long_bytes;   /* that are not live in those: no compaction gains them */
+};
+
+/* Cycles in a row in which a region is pinned before it is worth a word. */
+enum { REGION_PINNED_LONG = 16 };
 
 struct region_table {
     pthread_mutex_t lock;
@@ -71,6 +101,7 @@ struct region_table {
     uint64_t now;            /* in nanoseconds, of whatever clock whoever sets it has */
     /* Of all three kinds, less what is lent [budget]; written under the lock. */
     atomic_u32 free_count;
+    region_number late; /* the list of late pins */
 };
 
 /* `regions` is zeroed memory for `count` of them. */
@@ -82,6 +113,26 @@ region_number region_take(struct region_table *table, enum region_state state, u
 
 /* Any change between two states that are not FREE. */
 void region_set_state(struct region_table *table, region_number region, enum region_state state);
+
+/* A mutator between two safepoints. Neither waits for more than the lock, nor allocates. */
+void region_pin(struct region_table *table, region_number region);
+void region_unpin(struct region_table *table, region_number region);
+
+/* Any thread while no flip can come, or the collector: what is in the region stays where it is in this cycle. */
+void region_keep_this_cycle(struct region_table *table, region_number region);
+
+/* The collector, before it chooses: notes which regions stay, so that the choice sees one state of them. */
+void region_note_pins(struct region_table *table, struct region_pins *found);
+
+/* USED -> EVACUATED. False: it is pinned or kept, and stays as it is. */
+bool region_evacuate(struct region_table *table, region_number region);
+
+/* EVACUATED -> USED. */
+void region_hold_back(struct region_table *table, region_number region);
+
+/* The collector, in the flip's stop or when nothing is EVACUATED: takes a region that is pinned or kept from the list of late
+ * ones; REGION_NONE when there is none. Afterwards it is empty. */
+region_number region_take_late(struct region_table *table);
 
 /* The collector, before marking: BORN regions become USED, and what the last mark counted is forgotten. */
 void region_begin_cycle(struct region_table *table, region_number region);

@@ -7,6 +7,7 @@
  * answers the faults, so that their order varies; what must hold does not.
  */
 #include "gc/cycle.h"
+#include "gc/hold_back.h"
 #include "gc/page_build.h"
 #include "gc/page_contents.h"
 #include "gc/shade.h"
@@ -21,7 +22,7 @@
 
 #include <cmocka.h>
 
-enum { YOUNG_MAX = 2000, BACKLOG = 2000 };
+enum { YOUNG_MAX = 2000, BACKLOG = 2000, PINS_MAX = 16 };
 
 struct scene {
     struct os_simulated os;
@@ -43,9 +44,15 @@ struct scene {
     size_t young[YOUNG_MAX];
     size_t young_count;
     uint64_t roots[MODEL_ROOTS]; /* as they must be after the flip */
+    region_number pinned[PINS_MAX];
+    unsigned pinned_count;
     const char *wrong;
     const char *wrong_on_map; /* under the simulation's lock, since the fault server finds it as well */
 };
+
+/* Of all scenes: else they have shown little. */
+static uint64_t clean_slots;
+static uint64_t held_back;
 
 static void require(struct scene *scene, bool holds, const char *wrong)
 {
@@ -202,6 +209,46 @@ static void expect_clean_pages(struct scene *scene)
     }
 }
 
+/* ---- pins ------------------------------------------------------------------------------------------- */
+
+static void pin_some(struct scene *scene, unsigned most)
+{
+    const struct model *model = &scene->model;
+    for (unsigned i = 0; i < most && scene->pinned_count < PINS_MAX && model->count != 0; i++) {
+        region_number region =
+            region_of(model->objects[test_random_below(&scene->random, model->count)].offset);
+        region_pin(&scene->model.memory.regions, region);
+        scene->pinned[scene->pinned_count++] = region;
+    }
+}
+
+static void unpin_all(struct scene *scene)
+{
+    while (scene->pinned_count != 0)
+        region_unpin(&scene->model.memory.regions, scene->pinned[--scene->pinned_count]);
+}
+
+/* Where everything goes, and which pages will be built. The last mutators to stop have pinned some of what was about to
+ * move. */
+static void expect_places(struct scene *scene)
+{
+    struct plan *plan = &scene->collector.plan;
+    for (unsigned i = 0; i < scene->pinned_count; i++)
+        require(scene, plan->roles[scene->pinned[i]] == ROLE_STAY, "a region moves that was pinned in time");
+    memset(scene->has_contents, 0, scene->model.memory.pages.count * sizeof(bool));
+    model_place(&scene->model, plan);
+    model_pages_with_contents(&scene->model, scene->has_contents);
+    if (!test_random_chance(&scene->random, 50))
+        return;
+    pin_some(scene, 4);
+    hold_back_late(plan);
+    for (unsigned i = 0; i < scene->pinned_count; i++)
+        require(scene, plan->roles[scene->pinned[i]] == ROLE_STAY, "a region moves that was pinned late");
+    held_back += plan->held_back_count;
+    model_place(&scene->model, plan);
+    model_pages_with_contents(&scene->model, scene->has_contents);
+}
+
 static void on_stopped(void *context)
 {
     struct scene *scene = context;
@@ -213,9 +260,8 @@ static void on_stopped(void *context)
     pthread_mutex_lock(&scene->os.lock);
     scene->flipping = true;
     scene->touched = region_touched(&scene->model.memory.regions);
-    model_place(&scene->model, &scene->collector.plan);
+    expect_places(scene);
     expect_clean_pages(scene);
-    model_pages_with_contents(&scene->model, scene->has_contents);
     model_expect(&scene->model, scene->image);
     expect_roots(scene);
     pthread_mutex_unlock(&scene->os.lock);
@@ -434,8 +480,6 @@ static void scene_close(struct scene *scene)
     os_simulated_destroy(&scene->os);
 }
 
-static uint64_t clean_slots; /* of all scenes */
-
 /* Returns how many cycles flipped. */
 static uint64_t run_scene(enum shale_compaction compaction, uint64_t stream)
 {
@@ -459,11 +503,14 @@ static uint64_t run_scene(enum shale_compaction compaction, uint64_t stream)
         /* Most cycles move everything: the others often find nothing worth it. */
         enum plan_scope scope =
             test_random_chance(&scene.random, 60) ? PLAN_EVERYTHING : (enum plan_scope)(cycle % 3);
+        if (test_random_chance(&scene.random, 30))
+            pin_some(&scene, 2);
         cycle_run(&scene.collector, cycle, scope);
         check_objects(&scene);
         check_rest(&scene);
         model_check_hashes(&scene.model, &scene.collector.plan);
         advance(&scene);
+        unpin_all(&scene);
     }
     uint64_t flips = atomic_u64_load(&scene.collector.statistics.flips);
     clean_slots += scene.clean_slots;
@@ -498,12 +545,18 @@ static void test_faults_by_thread(void **state)
     run_scenes(SHALE_COMPACTION_FAULT_THREAD, 200, test_rounds(15, 2));
 }
 
-/* Else the others have shown little. */
 static void test_some_pages_were_clean(void **state)
 {
     (void)state;
     if (!test_quick())
         assert_true(clean_slots > 0);
+}
+
+static void test_some_regions_were_held_back(void **state)
+{
+    (void)state;
+    if (!test_quick())
+        assert_true(held_back > 0);
 }
 
 int main(void)
@@ -514,6 +567,7 @@ int main(void)
         cmocka_unit_test(test_faults_by_signal),
         cmocka_unit_test(test_faults_by_thread),
         cmocka_unit_test(test_some_pages_were_clean),
+        cmocka_unit_test(test_some_regions_were_held_back),
     };
     return cmocka_run_group_tests_name("property.cycle", tests, NULL, NULL);
 }

@@ -1,8 +1,10 @@
 /*
  * Page building against a naive model, over random heaps: built in any order, by one thread or by several that
- * claim pages from each other, the heap ends up byte by byte as the model says.
+ * claim pages from each other, the heap ends up byte by byte as the model says; also when regions were held back after
+ * the plan was made.
  */
 #include "gc/compact.h"
+#include "gc/hold_back.h"
 #include "gc/page_contents.h"
 #include "tests/support/model_heap.h"
 #include "tests/support/os_simulated.h"
@@ -25,6 +27,34 @@ struct scene {
     char *image;
 };
 
+/* Destination pages on which there would have been something are built all the same. */
+static void hold_back_some(struct scene *scene)
+{
+    struct plan *plan = &scene->plan;
+    model_place(&scene->model, plan);
+    model_pages_with_contents(&scene->model, scene->has_contents);
+    unsigned percent = (unsigned)test_random_below(&scene->random, 6) * 20;
+    for (region_number i = 0; i < plan->evacuated_count; i++) {
+        if (!test_random_chance(&scene->random, percent))
+            continue;
+        assert_true(hold_back(plan, plan->evacuated[i]));
+        assert_false(hold_back(plan, plan->evacuated[i]));
+    }
+}
+
+static void check_counts(const struct scene *scene)
+{
+    uint64_t objects = 0;
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < scene->model.count; i++) {
+        const struct model_object *object = &scene->model.objects[i];
+        objects += object->live && object->moves;
+        bytes += object->live && object->moves ? object->moved_size : 0;
+    }
+    assert_int_equal(scene->plan.objects, objects);
+    assert_int_equal(scene->plan.bytes, bytes);
+}
+
 static void scene_open(struct scene *scene, uint64_t stream)
 {
     static const size_t page_sizes[] = {4096, 16384, 65536};
@@ -43,12 +73,17 @@ static void scene_open(struct scene *scene, uint64_t stream)
     assert_int_equal(plan_create(&scene->plan, &scene->model.memory), 0);
     plan_make(&scene->plan, test_random_chance(random, 70) ? PLAN_EVERYTHING : PLAN_SPARSE, 100, 0);
     model_ask_some(&scene->model, &scene->plan, 10);
-    model_place(&scene->model, &scene->plan);
     scene->pages = memory_page(&scene->model.memory, scene->model.memory.views.regions);
-    scene->has_contents = malloc(scene->pages * sizeof(bool));
+    scene->has_contents = calloc(scene->pages, sizeof(bool));
     scene->image = malloc(scene->model.memory.views.regions);
     assert_non_null(scene->has_contents);
     assert_non_null(scene->image);
+    if (stream % 2 != 0)
+        hold_back_some(scene);
+    model_place(&scene->model, &scene->plan);
+    check_counts(scene);
+    /* After it, as objects that are held back before they were asked did not grow. */
+    model_ask_some(&scene->model, &scene->plan, 10);
     model_pages_with_contents(&scene->model, scene->has_contents);
     /* Pages of evacuated regions are not built, whatever lies on them. */
     for (page_number page = 0; page < scene->pages; page++) {

@@ -11,11 +11,7 @@
 
 static bool is_evacuated(const struct plan *plan, size_t offset)
 {
-    for (region_number e = 0; e < plan->evacuated_count; e++) {
-        if (offset / REGION_SIZE == plan->evacuated[e])
-            return true;
-    }
-    return false;
+    return plan->roles != NULL && plan->roles[offset / REGION_SIZE] == ROLE_EVACUATED;
 }
 
 void model_ask(struct model *model, const struct plan *plan, struct model_object *object)
@@ -37,7 +33,7 @@ void model_ask(struct model *model, const struct plan *plan, struct model_object
     size_t place = object->offset;
     if (object->hash == MODEL_LATE)
         place = plan_forward(plan, model_address(model, object)) - (uintptr_t)model->memory.views.mutator;
-    assert_int_equal(hash, identity_hash_at(&model->memory, place));
+    assert_int_equal(hash, identity_hash_of_place(&model->memory, place));
 }
 
 void model_ask_some(struct model *model, const struct plan *plan, unsigned percent)

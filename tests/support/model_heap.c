@@ -140,7 +140,7 @@ static void store_hash(struct model *model, struct model_object *object)
     object->size = object->moved_size = model_stored_size(object->type, object->length);
     /* Of any place. */
     size_t place = test_random_between(model->random, REGION_FIRST_OBJECT, REGION_SIZE - 1);
-    object->hash_value = identity_hash_at(&model->memory, place);
+    object->hash_value = identity_hash_of_place(&model->memory, place);
     *(uint64_t *)(payload - 8) |= HEADER_STORED;
     *(uint64_t *)(payload - 8 + object->size - 8) = object->hash_value;
 }

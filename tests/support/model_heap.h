@@ -97,7 +97,7 @@ uint64_t model_address(const struct model *model, const struct model_object *obj
 char *model_payload(const struct model *model, size_t offset);
 
 /* Sets `moves`, `moved_to` and `moved_size` of all live objects, by the rules in plan.h, from the plan's two lists of regions
- * alone. */
+ * alone; objects of regions that were held back stay. */
 void model_place(struct model *model, const struct plan *plan);
 
 /* After compaction: the model follows the heap, and forgets what is not live. */
@@ -107,7 +107,7 @@ void model_advance(struct model *model);
  * as before. */
 void model_expect(const struct model *model, char *image);
 
-/* Tells for each page whether live bytes, other than a header alone, will be on it. */
+/* Sets for each page that live bytes, other than a header alone, will be on it if they will. */
 void model_pages_with_contents(const struct model *model, bool *has);
 
 /* The first byte at which the heap is not as expected; SIZE_MAX when all is. */

@@ -62,6 +62,14 @@ void model_place(struct model *model, const struct plan *plan)
         }
     }
     free(moving);
+    for (size_t i = 0; i < model->count; i++) {
+        struct model_object *object = &model->objects[i];
+        if (!object->moves || plan->roles[object->offset / REGION_SIZE] == ROLE_EVACUATED)
+            continue;
+        object->moves = false; /* held back */
+        object->moved_to = object->offset;
+        object->moved_size = object->size;
+    }
 }
 
 /* One live object, at its new place, with its references changed. */
@@ -100,7 +108,6 @@ void model_expect(const struct model *model, char *image)
 void model_pages_with_contents(const struct model *model, bool *has)
 {
     size_t page_size = model->memory.views.page_size;
-    memset(has, 0, model->memory.views.regions / page_size);
     for (size_t i = 0; i < model->count; i++) {
         const struct model_object *object = &model->objects[i];
         if (!object->live)
