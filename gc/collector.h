@@ -41,6 +41,10 @@ struct collector_statistics {
     atomic_u64 goal_bytes;        /* of the pace */
     atomic_u64 faults_last_cycle; /* that flipped */
     atomic_u64 faults_worst_cycle;
+    atomic_u64 regions_held_back;
+    atomic_u64 regions_pinned; /* by the last plan, as are the following */
+    atomic_u64 regions_pinned_long;
+    atomic_u64 bytes_pinned_long;
     struct durations flip_pause;
     struct durations mark_time;
     struct durations handshake; /* recorded by the world */
@@ -67,7 +71,8 @@ struct collector {
     uint64_t last_mark_time;
     uint64_t last_time_to_stop;
     uint64_t last_flip_pause;
-    atomic_u32 trigger; /* free regions at which a mutator asks for a cycle */
+    uint32_t pins_reported; /* regions pinned for long, when the log last said so; the collector thread's */
+    atomic_u32 trigger;     /* free regions at which a mutator asks for a cycle */
     /* When the first mutator ran out of memory since the last cycle ended; 0: none did. */
     atomic_u64 stalled_at;
     /* Memory is not given back before: the system refused it. The collector thread's. */

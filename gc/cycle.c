@@ -128,6 +128,7 @@ void cycle_run(struct collector *collector, uint64_t number, enum plan_scope sco
         record_births(collector);
         bool concurrent = flip(collector);
         collector_set_flipped(collector, number);
+        outcome_of_flip(&outcome, collector);
         compact(collector, concurrent);
         reclaim(collector, concurrent);
     }

@@ -12,6 +12,7 @@ struct cycle_outcome {
     uint32_t freed;        /* regions that held nothing live */
     uint32_t evacuated;    /* regions; 0: there was no flip */
     uint32_t destinations; /* regions */
+    uint32_t held_back;    /* of those evacuated, that stayed after all */
     bool gained;           /* regions, for whomever, or progress towards one */
     uint64_t faults_before;
     uint64_t faults; /* that mutators took in the compaction */
@@ -19,6 +20,9 @@ struct cycle_outcome {
 
 /* When planning is done. */
 void outcome_of_plan(struct cycle_outcome *outcome, struct collector *collector);
+
+/* When the flip is over, before the plan is forgotten: what was held back gained nothing. */
+void outcome_of_flip(struct cycle_outcome *outcome, const struct collector *collector);
 
 /* When all is reclaimed. */
 void outcome_record(struct cycle_outcome *outcome, struct collector *collector);

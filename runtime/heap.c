@@ -282,11 +282,13 @@ static shale_status create_parts(shale_heap *heap, const struct os *os, shale_er
     safepoint_init(&heap->safepoint, os, &heap->log, heap->options.poll_warning * UINT64_C(1000000));
     handles_init(&heap->handles);
     finalizers_init(&heap->finalizers);
+    pins_init(&heap->pins, &heap->memory);
     root_list_init(&heap->roots, heap, NULL);
     shale_status status = create_collector(heap, error);
     if (status == SHALE_OK)
         return SHALE_OK;
     root_list_destroy(&heap->roots);
+    pins_destroy(&heap->pins);
     finalizers_destroy(&heap->finalizers);
     handles_destroy(&heap->handles);
     safepoint_destroy(&heap->safepoint);
@@ -302,6 +304,7 @@ static void destroy_parts(shale_heap *heap)
         heap->memory.os->faults_close(heap->memory.os, faults);
     mutator_free_detached(heap);
     root_list_destroy(&heap->roots);
+    pins_destroy(&heap->pins);
     finalizers_destroy(&heap->finalizers);
     handles_destroy(&heap->handles);
     safepoint_destroy(&heap->safepoint);

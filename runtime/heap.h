@@ -13,6 +13,7 @@
 #include "runtime/finalizers.h"
 #include "runtime/handles.h"
 #include "runtime/log.h"
+#include "runtime/pins.h"
 #include "runtime/roots.h"
 #include "runtime/safepoint.h"
 #include "runtime/weak_table_types.h"
@@ -26,6 +27,7 @@ struct shale_heap {
     struct safepoint safepoint;
     struct handles handles;
     struct finalizers finalizers;
+    struct pins pins;
     struct weak_table_types weak_table_types;
     struct root_list roots;             /* visitors of the whole heap */
     struct shale_visitor *root_update;  /* written while the world is stopped; see roots.h */

@@ -103,6 +103,7 @@ shale_mutator *shale_attach(shale_heap *heap, shale_error *error)
     mutator->native = false;
     mutator->roots_stale = false;
     mutator->slow_paths = 0;
+    mutator->pin_scopes = NULL;
     mutator->error = (shale_error){.status = SHALE_OK};
     mutator->thread_id = heap->memory.os->thread_id(heap->memory.os);
     mutator->attached = true;
@@ -122,6 +123,9 @@ shale_status shale_detach(shale_mutator *api)
     if (api->scopes != NULL)
         return mutator_misuse(mutator, SHALE_ERROR_MISUSE, "shale_detach",
                               "handle scopes are still open; close them first");
+    if (mutator->pin_scopes != NULL)
+        return mutator_misuse(mutator, SHALE_ERROR_MISUSE, "shale_detach",
+                              "pin scopes are still open; end them first");
     mutator_poll(mutator);
     bump_close(&mutator->local.bump, &mutator->heap->memory);
     root_list_clear(&mutator->roots);

@@ -1,7 +1,7 @@
 /*
  * A thread's membership of a heap.
  *
- * Who writes what: `local`, `error`, `slow_paths`, `scope_blocks` the owning thread, and the collector while that is stopped or
+ * Who writes what: `local`, `error`, `slow_paths`, `scope_blocks`, `pin_scopes` the owning thread, and the collector while that is stopped or
  * native; `state`, `asked`, `served`, `next` under the safepoint's lock; `last_safepoint` the owning thread, read by the
  * collector for a message; `roots_stale` under `roots_lock`; the rest at attach and detach.
  */
@@ -26,6 +26,7 @@ struct mutator {
     atomic_u64 last_safepoint; /* nanoseconds, see clock_nanoseconds */
     struct root_list roots;
     struct scope_blocks scope_blocks;
+    shale_pin_scope *pin_scopes; /* the innermost open one */
     pthread_mutex_t roots_lock;
     bool roots_stale; /* the last flip's root update is still to be done */
     unsigned slow_paths;

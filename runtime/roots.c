@@ -45,6 +45,7 @@ void roots_visit_own(struct mutator *mutator, struct shale_visitor *visitor)
             shale_visit_pointers(visitor, frame->slots, frame->count);
     }
     scopes_visit(mutator, visitor);
+    pins_visit_scopes(mutator, visitor);
     pthread_mutex_lock(&mutator->roots.lock);
     visit_list(&mutator->roots, visitor);
     pthread_mutex_unlock(&mutator->roots.lock);
@@ -60,6 +61,7 @@ void roots_visit_heap(shale_heap *heap, struct shale_visitor *visitor)
 {
     handles_visit(&heap->handles, visitor);
     finalizers_visit(&heap->finalizers, visitor);
+    pins_visit(&heap->pins, visitor);
     pthread_mutex_lock(&heap->roots.lock);
     visit_list(&heap->roots, visitor);
     pthread_mutex_unlock(&heap->roots.lock);
@@ -75,6 +77,7 @@ void roots_visit(shale_heap *heap, struct shale_visitor *visitor)
 {
     visit_heap(heap, visitor);
     finalizers_visit(&heap->finalizers, visitor);
+    pins_visit(&heap->pins, visitor);
     for (struct mutator *mutator = heap->safepoint.mutators; mutator != NULL; mutator = mutator->next)
         roots_visit_own(mutator, visitor);
 }

@@ -1,5 +1,5 @@
 /*
- * Roots: frames, registered visitors and handles.
+ * Roots: frames, registered visitors, handles and pins.
  *
  * [roots] A mutator's own roots - frames, local handles, its visitors - are read and rewritten only while it is stopped or native, or by
  * itself in a safepoint. In a flip the heap's own roots are rewritten inside the stop; each

@@ -288,24 +288,29 @@ typedef struct shale_durations {
 
 typedef struct shale_statistics {
     shale_compaction compaction;
-    uint64_t cycles;              /* complete cycles */
-    uint64_t flips;               /* cycles that moved objects */
-    uint64_t objects_marked;      /* summed over cycles */
-    uint64_t bytes_marked;        /* summed over cycles */
-    uint64_t objects_moved;       /* summed over cycles */
-    uint64_t bytes_moved;         /* summed over cycles */
-    uint64_t pages_by_workers;    /* pages built in the background */
-    uint64_t pages_by_server;     /* pages built by the fault server */
-    uint64_t pages_by_mutators;   /* pages built by them: in signal handlers, and on their way out of flips */
-    uint64_t pages_in_pause;      /* pages built inside a pause: no concurrent compaction */
-    uint64_t pages_clean;         /* pages that needed no building: nothing they refer to had moved */
-    uint64_t faults;              /* faults of mutators on stale pages; over flips: faults per cycle */
-    uint64_t faults_last_cycle;   /* of them, in the last cycle that flipped */
-    uint64_t faults_worst_cycle;  /* the most in one cycle */
-    uint64_t allocation_stalls;   /* times a thread waited for a cycle before it got memory */
-    uint64_t bytes_allocated;     /* by mutators since creation, counted by allocation chunks */
-    uint64_t live_bytes;          /* found live by the last mark */
-    uint64_t finalizers_waiting;  /* objects in the queue of shale_finalizer_take */
+    uint64_t cycles;             /* complete cycles */
+    uint64_t flips;              /* cycles that moved objects */
+    uint64_t objects_marked;     /* summed over cycles */
+    uint64_t bytes_marked;       /* summed over cycles */
+    uint64_t objects_moved;      /* summed over cycles */
+    uint64_t bytes_moved;        /* summed over cycles */
+    uint64_t pages_by_workers;   /* pages built in the background */
+    uint64_t pages_by_server;    /* pages built by the fault server */
+    uint64_t pages_by_mutators;  /* pages built by them: in signal handlers, and on their way out of flips */
+    uint64_t pages_in_pause;     /* pages built inside a pause: no concurrent compaction */
+    uint64_t pages_clean;        /* pages that needed no building: nothing they refer to had moved */
+    uint64_t faults;             /* faults of mutators on stale pages; over flips: faults per cycle */
+    uint64_t faults_last_cycle;  /* of them, in the last cycle that flipped */
+    uint64_t faults_worst_cycle; /* the most in one cycle */
+    uint64_t allocation_stalls;  /* times a thread waited for a cycle before it got memory */
+    uint64_t bytes_allocated;    /* by mutators since creation, counted by allocation chunks */
+    uint64_t live_bytes;         /* found live by the last mark */
+    uint64_t finalizers_waiting; /* objects in the queue of shale_finalizer_take */
+    uint64_t
+        regions_held_back; /* that were to be moved and stayed, pinned at the last moment; summed over cycles */
+    uint64_t regions_pinned;      /* in which the last cycle found objects pinned */
+    uint64_t regions_pinned_long; /* of them, those that were for 16 cycles in a row, or more */
+    uint64_t bytes_pinned_long;   /* that are not live in those, and cannot be used while they are pinned */
     uint64_t heap_size;           /* bytes, the maximum; chosen at creation if it was 0 in the options */
     uint64_t goal_bytes;          /* what used_bytes is to stay within, by the target; see shale_options */
     uint64_t used_bytes;          /* in regions that are not free; at most heap_size */
@@ -514,6 +519,36 @@ static inline shale_status shale_scope_close(shale_mutator *mutator, shale_scope
  * Returns NULL, with the scope still open, when memory is out, or there is no scope around it (misuse). Does not collect. */
 SHALE_API shale_handle *shale_scope_close_keep(shale_mutator *mutator, shale_scope *scope,
                                                const shale_handle *handle);
+
+/* ------------------------------------------------------------------------------------------------ */
+/* Pins                                                                                               */
+
+/* A pinned object does not move: its address stays what it is, for code that keeps addresses where the collector does not
+ * see them. It is kept alive as well. What it refers to moves as ever, and is kept right in it. Pins cost other objects their
+ * place to go: while one object of a 256 KiB region is pinned the whole region stays where it is, and what dies in it is
+ * not used again. So pin few objects, or for a short time; where objects stay pinned for many cycles the log says how
+ * much memory that costs. A pin does not make memory safe for system calls: see the head of this file. */
+
+/* Pins an object once more, until shale_unpin was called as often. Any attached thread, also another than the one that
+ * unpins; constant time; does not collect. Fails, with nothing pinned, with SHALE_ERROR_MEMORY, and with SHALE_ERROR_ARGUMENT when
+ * `object` is not one of the heap. Pins stay when the thread that made them detaches. */
+SHALE_API shale_status shale_pin(shale_mutator *mutator, void *object);
+
+/* Takes one pin back. Fails with SHALE_ERROR_MISUSE, doing nothing, when the object is not pinned by shale_pin. Any attached
+ * thread; constant time; does not collect. */
+SHALE_API shale_status shale_unpin(shale_mutator *mutator, void *object);
+
+/* A pin that ends like a C block, by the thread that owns the mutator. It belongs to the caller and must outlive its end. */
+typedef struct shale_pin_scope {
+    struct shale_pin_scope *outer;
+    void *object;
+} shale_pin_scope;
+
+/* Pins an object until the scope is ended. Cannot run out of memory; SHALE_ERROR_ARGUMENT as above. Does not collect. */
+SHALE_API shale_status shale_pin_begin(shale_mutator *mutator, shale_pin_scope *scope, void *object);
+
+/* Ends the innermost scope. SHALE_ERROR_MISUSE, doing nothing, when `scope` is another one. Does not collect. */
+SHALE_API shale_status shale_pin_end(shale_mutator *mutator, shale_pin_scope *scope);
 
 /* ------------------------------------------------------------------------------------------------ */
 /* Weak references, ephemerons, finalizers                                                            */
