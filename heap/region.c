@@ -85,8 +85,6 @@ region_number region_take(struct region_table *table, enum region_state state, u
         atomic_u32_store(&taken->born_from, REGION_SIZE);
         atomic_u8_store(&taken->asked, 0);
         atomic_u8_store(&taken->kept, 0);
-        taken->stays = false;
-        taken->pinned_cycles = 0;
         atomic_u32_store(&taken->generation, atomic_u32_load(&taken->generation) + 1);
         atomic_u8_store(&taken->state, (uint8_t)state);
     }
