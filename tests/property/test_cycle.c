@@ -235,7 +235,8 @@ static void expect_places(struct scene *scene)
     struct plan *plan = &scene->collector.plan;
     for (unsigned i = 0; i < scene->pinned_count; i++)
         require(scene, plan->roles[scene->pinned[i]] == ROLE_STAY, "a region moves that was pinned in time");
-    memset(scene->has_contents, 0, scene->model.memory.pages.count * sizeof(bool));
+    memset(scene->has_contents, 0,
+           memory_page(&scene->model.memory, scene->model.memory.views.regions) * sizeof(bool));
     model_place(&scene->model, plan);
     model_pages_with_contents(&scene->model, scene->has_contents);
     if (!test_random_chance(&scene->random, 50))
