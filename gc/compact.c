@@ -9,9 +9,15 @@ void compaction_init(struct compaction *compaction, struct memory *memory, const
     *compaction = (struct compaction){.memory = memory, .plan = plan, .ways = default_ways};
 }
 
+/* What is taken from now on, regions or runs of large objects, knows new addresses only and need not be gone through. */
 void compact_begin(struct compaction *compaction)
 {
-    atomic_u32_store(&compaction->next_region, 0);
+    const struct memory *memory = compaction->memory;
+    page_number each = memory_page(memory, REGION_SIZE);
+    compaction->region_count = region_touched(&memory->regions);
+    compaction->unit_count =
+        compaction->region_count + (page_runs_touched(&memory->fixed.large) + each - 1) / each;
+    atomic_u32_store(&compaction->next_unit, 0);
     atomic_u32_store(&compaction->wanted, PAGE_NONE);
 }
 
@@ -96,20 +102,15 @@ static void compact_wanted(struct compaction *compaction, struct builder *builde
     atomic_u32_store(&compaction->wanted, PAGE_NONE);
     page_number per_region = memory_page(compaction->memory, REGION_SIZE);
     page_number left = per_region - first % per_region;
-    region_number region = region_of((size_t)first << compaction->memory->views.page_shift);
-    if (region < compaction->memory->regions.count && first % per_region != 0)
+    if (first < compaction->memory->pages.count && first % per_region != 0)
         compact_pages(compaction, builder, first, left < COMPACT_BATCH ? left : COMPACT_BATCH);
 }
 
-static void compact_region(struct compaction *compaction, struct builder *builder, region_number region)
-{
-    page_number first = memory_page(compaction->memory, region_start(region));
-    page_number end = first + memory_page(compaction->memory, REGION_SIZE);
-    for (; first < end; first += COMPACT_BATCH) {
-        compact_wanted(compaction, builder);
-        compact_pages(compaction, builder, first, end - first < COMPACT_BATCH ? end - first : COMPACT_BATCH);
-    }
-}
+/* What workers take at a time: a region, or as much of the large space. */
+struct unit {
+    page_number first;
+    page_number count; /* 0: nothing is to be done there */
+};
 
 static bool region_has_stale_contents(const struct compaction *compaction, region_number region)
 {
@@ -117,48 +118,83 @@ static bool region_has_stale_contents(const struct compaction *compaction, regio
            compaction->plan->roles[region] != ROLE_EVACUATED;
 }
 
-bool compact_next_region(struct compaction *compaction, struct builder *builder)
+/* Objects of the large space lie apart: what is in front of the first one that reaches into the window is left out. */
+static struct unit large_unit(const struct compaction *compaction, page_number first, page_number count)
 {
-    region_number count = region_touched(&compaction->memory->regions);
-    region_number region;
+    struct page_runs *runs = &compaction->memory->fixed.large;
+    page_number start = first;
+    if (page_runs_find(runs, first) == RUN_NONE)
+        start = page_runs_next(runs, first, RUN_OBJECT);
+    if (start >= first + count) /* RUN_NONE, too */
+        return (struct unit){0, 0};
+    page_number space = memory_page(compaction->memory, compaction->memory->views.regions);
+    return (struct unit){space + start, first + count - start};
+}
+
+static struct unit unit_at(const struct compaction *compaction, uint32_t number)
+{
+    const struct memory *memory = compaction->memory;
+    page_number each = memory_page(memory, REGION_SIZE);
+    if (number >= compaction->region_count)
+        return large_unit(compaction, (number - compaction->region_count) * each, each);
+    return (struct unit){memory_page(memory, region_start(number)),
+                         region_has_stale_contents(compaction, number) ? each : 0};
+}
+
+static void compact_unit(struct compaction *compaction, struct builder *builder, struct unit unit)
+{
+    page_number first = unit.first;
+    page_number end = first + unit.count;
+    for (; first < end; first += COMPACT_BATCH) {
+        compact_wanted(compaction, builder);
+        compact_pages(compaction, builder, first, end - first < COMPACT_BATCH ? end - first : COMPACT_BATCH);
+    }
+}
+
+bool compact_next_unit(struct compaction *compaction, struct builder *builder)
+{
+    uint32_t count = compaction->unit_count;
+    struct unit unit;
     uint32_t turn;
     do {
-        turn = atomic_u32_fetch_add(&compaction->next_region, 1);
+        turn = atomic_u32_fetch_add(&compaction->next_unit, 1);
         if (turn >= 2 * count) {
             /* Keeps the cursor from wrapping, however often it is asked. */
-            atomic_u32_store(&compaction->next_region, 2 * count);
+            atomic_u32_store(&compaction->next_unit, 2 * count);
             return false;
         }
-        region = turn % count;
-    } while (!region_has_stale_contents(compaction, region));
+        unit = unit_at(compaction, turn % count);
+    } while (unit.count == 0);
     if (turn >= count) {
-        compact_region(compaction, builder, region);
+        compact_unit(compaction, builder, unit);
     } else {
         compact_wanted(compaction, builder);
-        publish_clean(compaction, builder, memory_page(compaction->memory, region_start(region)),
-                      memory_page(compaction->memory, REGION_SIZE));
+        publish_clean(compaction, builder, unit.first, unit.count);
     }
     return true;
 }
 
 void compact_end(struct compaction *compaction, struct builder *builder)
 {
-    /* The cursor is past the end, but another worker may still be inside a region it took, with pages there
+    /* The cursor is past the end, but another worker may still be inside a unit it took, with pages there
      * that nobody has claimed yet. */
     struct memory *memory = compaction->memory;
-    region_number touched = region_touched(&memory->regions);
-    for (region_number region = 0; region < touched; region++) {
-        if (region_has_stale_contents(compaction, region))
-            compact_region(compaction, builder, region);
+    region_number regions = region_touched(&memory->regions);
+    page_number large = page_runs_touched(&memory->fixed.large);
+    for (uint32_t number = 0; number < compaction->unit_count; number++) {
+        struct unit unit = unit_at(compaction, number);
+        if (unit.count != 0)
+            compact_unit(compaction, builder, unit);
     }
     /* What is still stale holds nothing; what is building is waited for. */
-    page_release_rest(&memory->pages, memory_page(memory, region_start(touched)));
+    page_release_rest(&memory->pages, 0, memory_page(memory, region_start(regions)));
+    page_release_rest(&memory->pages, memory_page(memory, memory->views.regions), large);
 }
 
 void compact_in_pause(struct compaction *compaction, struct builder *builder)
 {
     compact_begin(compaction);
-    while (compact_next_region(compaction, builder))
+    while (compact_next_unit(compaction, builder))
         continue;
     compact_end(compaction, builder);
 }
@@ -169,7 +205,7 @@ static void note_stray(struct compaction *compaction, page_number page)
 {
     const struct views *views = &compaction->memory->views;
     size_t offset = (size_t)page << views->page_shift;
-    if (compaction->plan->roles[region_of(offset)] != ROLE_EVACUATED)
+    if (offset >= views->regions || compaction->plan->roles[region_of(offset)] != ROLE_EVACUATED)
         return;
     atomic_u64_store(&compaction->stray_address, (uint64_t)(uintptr_t)views_mutator(views, offset));
     atomic_u64_fetch_add(&compaction->strays, 1);

@@ -1,14 +1,14 @@
 /*
  * Compaction: building and publishing every stale page that holds anything, by whoever comes first.
  *
- * Workers take whole regions from a shared cursor, which goes over all regions twice: first clean pages are published,
+ * Workers take whole regions, and as large parts of the large space, from a shared cursor, which goes over all twice: first clean pages are published,
  * a hundred times as quickly as a fault on one could be answered, then the others are built and published in batches.
  * Faults are answered out of order, and mutators that leave the flip bring in the pages of their own roots. All go
  * through the same claim [claim], so a page is built once, and they only differ in what they do when
  * somebody else has the page: a worker goes on, the fault server goes on too (the builder's publishing wakes the
  * waiter), a signal handler waits, and a mutator that brings in pages goes on.
  *
- * Who writes what: `next_region` anyone, by fetch-and-add; `wanted`, a hint, anyone; `ways` at creation, and
+ * Who writes what: `next_unit` anyone, by fetch-and-add; the counts the collector, in compact_begin; `wanted`, a hint, anyone; `ways` at creation, and
  * benchmarks; a builder's `run` its own thread; a builder's counters anyone, by fetch-and-add, read for statistics.
  */
 #ifndef SHALE_GC_COMPACT_H
@@ -43,9 +43,11 @@ struct compaction {
     struct memory *memory;
     const struct plan *plan;
     struct compact_ways ways;
-    atomic_u32 next_region; /* the workers' cursor; past the last region the second time round */
-    atomic_u32 wanted;      /* the page behind the last one that was faulted on; PAGE_NONE */
-    atomic_u32 failure;     /* errno of a publish that failed; 0 */
+    uint32_t region_count; /* when the world was stopped */
+    uint32_t unit_count;   /* with those of the large space */
+    atomic_u32 next_unit;  /* the workers' cursor; past the last unit the second time round */
+    atomic_u32 wanted;     /* the page behind the last one that was faulted on; PAGE_NONE */
+    atomic_u32 failure;    /* errno of a publish that failed; 0 */
     /* A mutator touched a page of the evacuation set: it kept an address that no root showed. */
     atomic_u64 strays;
     atomic_u64 stray_address;
@@ -56,9 +58,9 @@ void compaction_init(struct compaction *compaction, struct memory *memory, const
 /* Before the flip resumes: the cursor goes back to the start. */
 void compact_begin(struct compaction *compaction);
 
-/* Publishes the clean pages of the next region, or builds and publishes all its stale pages, if it has any. False: no
- * region is left. */
-bool compact_next_region(struct compaction *compaction, struct builder *builder);
+/* Publishes the clean pages of the next unit, a region or as much of the large space, or builds and publishes all its stale
+ * pages, if it has any. False: none is left. */
+bool compact_next_unit(struct compaction *compaction, struct builder *builder);
 
 enum compact_answer { COMPACT_BUILT, COMPACT_WOKEN, COMPACT_BEING_BUILT };
 
@@ -71,7 +73,7 @@ enum compact_answer compact_fault(struct compaction *compaction, struct builder 
 void compact_bring(struct compaction *compaction, struct builder *builder, const page_number *pages,
                    size_t count);
 
-/* The collector, when no region is left: builds what other workers have not come to yet and waits for what they
+/* The collector, when no unit is left: builds what other workers have not come to yet and waits for what they
  * are building. Afterwards no page is stale. */
 void compact_end(struct compaction *compaction, struct builder *builder);
 

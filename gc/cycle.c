@@ -5,6 +5,7 @@
 #include "gc/dead.h"
 #include "gc/flip.h"
 #include "gc/reclaim.h"
+#include "gc/sweep_large.h"
 
 static void record_local(void *argument, struct mutator_local *local)
 {
@@ -87,7 +88,7 @@ static void plan(struct collector *collector, enum plan_scope scope)
 static void compact_task(void *argument, unsigned index)
 {
     struct collector *collector = argument;
-    while (compact_next_region(&collector->compaction, &collector->builders[index]))
+    while (compact_next_unit(&collector->compaction, &collector->builders[index]))
         continue;
 }
 
@@ -119,6 +120,7 @@ void cycle_run(struct collector *collector, uint64_t number, enum plan_scope sco
     cycle_pace_start(collector);
     mark(collector);
     cycle_pace_marked(collector);
+    outcome.swept = large_sweep(collector->memory);
     plan(collector, scope);
     outcome_of_plan(&outcome, collector);
     if (outcome.evacuated == 0) {

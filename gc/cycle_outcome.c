@@ -29,7 +29,8 @@ void outcome_of_plan(struct cycle_outcome *outcome, struct collector *collector)
     outcome->freed = plan->freed_count;
     outcome->evacuated = plan->evacuated_count;
     outcome->destinations = plan->destination_count;
-    outcome->gained = plan->progress || plan->freed_count + plan->evacuated_count > plan->destination_count;
+    outcome->gained = plan->progress || outcome->swept.objects != 0 ||
+                      plan->freed_count + plan->evacuated_count > plan->destination_count;
     outcome->faults_before = collector_faults(collector);
     report_pins(collector);
 }
@@ -42,8 +43,8 @@ void outcome_of_flip(struct cycle_outcome *outcome, const struct collector *coll
     outcome->moved = plan->bytes;
     outcome->held_back = plan->held_back_count;
     /* That the plan would have packed regions is not much use if the same ones are held back each time. */
-    outcome->gained =
-        plan->young || outcome->freed + outcome->evacuated - outcome->held_back > outcome->destinations;
+    outcome->gained = plan->young || outcome->swept.objects != 0 ||
+                      outcome->freed + outcome->evacuated - outcome->held_back > outcome->destinations;
 }
 
 void outcome_record(struct cycle_outcome *outcome, struct collector *collector)
@@ -73,9 +74,11 @@ void outcome_log(const struct cycle_outcome *outcome, const struct collector *co
         snprintf(held_back, sizeof held_back, " (%" PRIu32 " held back)", outcome->held_back);
     collector_log(collector, SHALE_LOG_INFO,
                   "cycle %" PRIu64 ": %" PRIu64 " KiB live, marked in %" PRIu64 " ms, %" PRIu32
-                  " regions freed, %" PRIu32 " evacuated%s, %" PRIu64 " KiB moved, %s, %" PRIu32
-                  " of %" PRIu32 " regions free; the next within %" PRIu64 " KiB",
+                  " regions freed, %" PRIu32 " evacuated%s, %" PRIu64 " KiB moved, %s, %" PRIu64
+                  " KiB in large objects freed, %" PRIu32 " of %" PRIu32
+                  " regions free; the next within %" PRIu64 " KiB",
                   outcome->number, collector->mark.bytes >> 10, collector->last_mark_time / 1000000,
                   outcome->freed, outcome->evacuated, held_back, outcome->moved >> 10, flipped,
-                  region_free_count(regions), regions->count, collector->pace.goal >> 10);
+                  outcome->swept.bytes >> 10, region_free_count(regions), regions->count,
+                  collector->pace.goal >> 10);
 }

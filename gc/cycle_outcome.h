@@ -5,6 +5,7 @@
 #define SHALE_GC_CYCLE_OUTCOME_H
 
 #include "gc/collector.h"
+#include "gc/sweep_large.h"
 
 struct cycle_outcome {
     uint64_t number;
@@ -13,6 +14,7 @@ struct cycle_outcome {
     uint32_t evacuated;    /* regions; 0: there was no flip */
     uint32_t destinations; /* regions */
     uint32_t held_back;    /* of those evacuated, that stayed after all */
+    struct swept swept;    /* large objects */
     bool gained;           /* regions, for whomever, or progress towards one */
     uint64_t faults_before;
     uint64_t faults; /* that mutators took in the compaction */

@@ -1,5 +1,7 @@
 #include "gc/mark.h"
 
+#include "gc/sweep_large.h"
+
 /* Memory for packets is this fraction of the heap, at least. */
 enum { PACKET_MEMORY_DIVISOR = 256, PACKETS_LEAST = 512 };
 
@@ -128,6 +130,7 @@ void mark_prepare(struct mark *mark)
         if (atomic_u8_load(&regions->regions[r].marked) != 0)
             memory_clear_marks(mark->memory, r);
     }
+    large_clear_marks(mark->memory);
     for (unsigned i = 0; i < mark->workers->count; i++)
         trace_begin(&mark->tracers[i]);
     weak_begin(&mark->weak);
@@ -167,7 +170,8 @@ bool mark_flush(struct mark *mark)
 {
     const struct world *world = mark->world;
     world->handshake(world->context, STAGE_TRACING, flush_local, mark);
-    return packet_none_full(&mark->work.pool) && atomic_u32_load_acquire(&mark->work.noted) == 0;
+    return packet_none_full(&mark->work.pool) && slices_none(&mark->work.slices) &&
+           atomic_u32_load_acquire(&mark->work.noted) == 0;
 }
 
 void mark_decide(struct mark *mark)

@@ -100,7 +100,8 @@ static __attribute__((noinline)) void rewrite_any(const struct plan *plan, uint6
         object_visit_custom(type, header, object, views_alias(&plan->memory->views, readable), from, to,
                             rewrite_slots, &escaping);
     } else if (type->shape != SHAPE_POINTER_FREE) {
-        object_visit_listed(type, header, object, from, to, rewrite_slots, &rewriting);
+        object_visit_listed(type, object_length(header, views_alias(&plan->memory->views, readable)), object,
+                            from, to, rewrite_slots, &rewriting);
     }
 }
 
@@ -284,12 +285,25 @@ static inline __attribute__((always_inline)) void build_destination(const struct
     } while (plan->first_page[source] == page);
 }
 
+/* ---- pages of large objects ------------------------------------------------------------------------ */
+
+static __attribute__((noinline)) void build_large(const struct plan *plan, size_t start, size_t end)
+{
+    size_t at = memory_fixed_object(plan->memory, start);
+    if (at != OFFSET_NONE)
+        rewrite_part(plan, start, end, memory_header(plan->memory, at), at, at);
+}
+
 /* ---- dispatch -------------------------------------------------------------------------------------- */
 
 static inline __attribute__((always_inline)) void build_page_with(const struct plan *plan, page_number page,
                                                                   const uint64_t *growers)
 {
     struct build build = build_of(plan, page, growers);
+    if (__builtin_expect(build.start >= plan->memory->views.regions, 0)) {
+        build_large(plan, build.start, build.end);
+        return;
+    }
     uint8_t role = plan->roles[region_of(build.start)];
     if (role == ROLE_STAY)
         build_in_place(&build);

@@ -4,6 +4,8 @@ bool page_has_contents(const struct plan *plan, page_number page)
 {
     const struct views *views = &plan->memory->views;
     size_t start = (size_t)page << views->page_shift;
+    if (start >= views->regions)
+        return memory_fixed_object(plan->memory, start) != OFFSET_NONE;
     switch (plan->roles[region_of(start)]) {
     case ROLE_DESTINATION:
         return destination_has_contents(plan, start);
@@ -46,6 +48,8 @@ bool page_is_clean(const struct plan *plan, page_number page)
 {
     const struct memory *memory = plan->memory;
     size_t end = (size_t)(page + 1) << memory->views.page_shift;
+    if (end > memory->views.regions) /* born ones are taken for stored to [large] */
+        return memory->leads.complete && !leads_to_evacuated(plan, page) && page_has_contents(plan, page);
     region_number region = region_of(end - 1);
     return memory->leads.complete && plan->roles[region] == ROLE_STAY &&
            end - region_start(region) <= atomic_u32_load(&memory->regions.regions[region].born_from) &&

@@ -51,7 +51,7 @@ void page_warm(const struct plan *plan, page_number page)
     const struct views *views = &plan->memory->views;
     size_t start = (size_t)page << views->page_shift;
     const char *contents = views_alias(views, start);
-    if (plan->roles[region_of(start)] != ROLE_STAY)
+    if (start < views->regions && plan->roles[region_of(start)] != ROLE_STAY)
         return;
     warm_lines(contents, views->page_size);
     warm_moves(plan, (const uint64_t *)contents, views->page_size / sizeof(uint64_t));

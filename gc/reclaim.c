@@ -9,15 +9,21 @@
 /* Nanoseconds until memory that the system would not take back is offered again. */
 #define RECLAIM_RETRY UINT64_C(1000000000)
 
+static void drop_entries(const struct views *views, size_t start, size_t end)
+{
+    for (; start < end; start += RELEASE_SLICE) {
+        size_t size = end - start < RELEASE_SLICE ? end - start : RELEASE_SLICE;
+        views->os->drop_entries(views->os, views->graveyard + start, size);
+    }
+}
+
 static void release_old_entries(const struct memory *memory)
 {
     const struct views *views = &memory->views;
     const struct os *os = views->os;
-    size_t end = region_start(region_touched(&memory->regions));
-    for (size_t start = 0; start < end; start += RELEASE_SLICE) {
-        size_t size = end - start < RELEASE_SLICE ? end - start : RELEASE_SLICE;
-        os->drop_entries(os, views->graveyard + start, size);
-    }
+    size_t large = (size_t)page_runs_touched(&memory->fixed.large) << views->page_shift;
+    drop_entries(views, 0, region_start(region_touched(&memory->regions)));
+    drop_entries(views, views->regions, views->regions + large);
     os->reserve_again(os, views->graveyard, views->span);
 }
 

@@ -16,6 +16,25 @@ void shade_in_place(struct work *work, struct memory *memory, granule_number gra
     atomic_u32_store_release(&work->noted, 1);
 }
 
+bool shade_fixed(struct work *work, struct memory *memory, size_t offset, uint64_t *bytes)
+{
+    if (fixed_is_marked(&memory->fixed, offset) || !fixed_mark(&memory->fixed, offset))
+        return false;
+    *bytes = memory_fixed_size(memory, offset);
+    if (offset < memory->views.flipped)
+        work_offer_large(work, memory, offset);
+    return true;
+}
+
+static void shade_fixed_in_place(struct work *work, struct memory *memory, size_t offset)
+{
+    uint64_t bytes;
+    if (shade_fixed(work, memory, offset, &bytes)) {
+        atomic_u64_fetch_add(&work->placed_objects, 1);
+        atomic_u64_fetch_add(&work->placed_bytes, bytes);
+    }
+}
+
 void shade_offer(struct work *work, struct packet **packet)
 {
     if (*packet != NULL && (*packet)->count != 0) {
@@ -35,7 +54,12 @@ void shade(struct work *work, struct memory *memory, struct packet **packet, uin
 {
     if (!shade_is_needed(memory, address))
         return;
-    granule_number granule = granule_of(views_offset(&memory->views, address));
+    size_t offset = views_offset(&memory->views, address);
+    if (offset >= memory->views.regions) {
+        shade_fixed_in_place(work, memory, offset);
+        return;
+    }
+    granule_number granule = granule_of(offset);
     if (*packet != NULL && (*packet)->count == PACKET_ENTRIES)
         shade_offer(work, packet);
     if (*packet == NULL) {

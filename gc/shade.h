@@ -21,6 +21,10 @@ static inline bool shade_is_needed(const struct memory *memory, uint64_t address
     return offset < memory->views.size && !memory_is_live(memory, offset);
 }
 
+/* Marks a fixed object. Returns whether it was this call that did; its slots are looked at then. `bytes` is set to what it takes up.
+ * Any thread. */
+bool shade_fixed(struct work *work, struct memory *memory, size_t offset, uint64_t *bytes);
+
 /* Shades what `address` refers to; NULL and addresses outside the heap are left alone. `packet` is the thread's. */
 void shade(struct work *work, struct memory *memory, struct packet **packet, uint64_t address);
 

@@ -11,8 +11,12 @@ enum { SHARE_FROM = 64 };
 
 int tracer_create(struct tracer *tracer, struct memory *memory, struct work *work, struct weak *weak)
 {
-    *tracer = (struct tracer){
-        .memory = memory, .work = work, .weak = weak, .size = memory->views.regions, .weak_list = LINK_END};
+    *tracer = (struct tracer){.memory = memory,
+                              .work = work,
+                              .weak = weak,
+                              .size = memory->views.regions,
+                              .end = memory->views.size,
+                              .weak_list = LINK_END};
     tracer->base = (uintptr_t)views_mutator(&memory->views, 0);
     tracer->table.size = memory->regions.count * sizeof *tracer->tally;
     int status = memory->os->map_table(memory->os, tracer->table.size, &tracer->table.start);
@@ -93,7 +97,7 @@ static inline void count_object(struct tracer *tracer, granule_number granule)
     if (type->shape != SHAPE_POINTER_FREE)
         push(tracer, granule);
     if (__builtin_expect(weak_any_waiting(tracer->weak), 0))
-        weak_key_marked(tracer->weak, granule, trace_look_at, tracer);
+        weak_key_marked(tracer->weak, offset, trace_look_at, tracer);
 }
 
 static inline void count_marked(struct tracer *tracer)
@@ -137,11 +141,26 @@ static inline void reach_granule(struct tracer *tracer, granule_number granule)
         mark_reached(tracer);
 }
 
+/* Fixed objects are never evacuated, so they are no leads. */
+static __attribute__((noinline)) void reach_elsewhere(struct tracer *tracer, size_t offset)
+{
+    uint64_t bytes;
+    if (!shade_fixed(tracer->work, tracer->memory, offset, &bytes))
+        return;
+    tracer->objects++;
+    tracer->bytes += bytes;
+    if (weak_any_waiting(tracer->weak))
+        weak_key_marked(tracer->weak, offset, trace_look_at, tracer);
+}
+
 static inline void reach(struct tracer *tracer, uint64_t address)
 {
     size_t offset = address - tracer->base;
-    if (offset >= tracer->size)
-        return; /* NULL, or an address outside the heap */
+    if (offset >= tracer->size) {
+        if (__builtin_expect(offset < tracer->end, 0))
+            reach_elsewhere(tracer, offset);
+        return;
+    }
     if (region_of(offset) != tracer->region && tracer->leads != LEADS_ANYWHERE)
         tracer->leads = leads_with(tracer->leads, leads_name(&tracer->memory->leads, region_of(offset)));
     reach_granule(tracer, granule_of(offset));
@@ -234,6 +253,26 @@ static inline void look_at(struct tracer *tracer, granule_number granule)
         look_at_pages(tracer, offset, header, memory_page(memory, end - 1), from);
 }
 
+/* The part of a large object that lies in a slice. What a visitor shows is not known page by page. */
+static void look_at_slice(struct tracer *tracer, const struct slice *slice)
+{
+    struct memory *memory = tracer->memory;
+    page_number page = memory_page(memory, slice->object + slice->from);
+    page_number end = memory_page(memory, slice->object + slice->to - 1) + 1;
+    if (memory_type(memory, slice->header)->shape == SHAPE_CUSTOM) {
+        look_at_page(tracer, slice->object, slice->header, page, 0, SIZE_MAX);
+        for (; page < end; page++)
+            leads_grow(&memory->leads, page, 0, LEADS_ANYWHERE);
+        return;
+    }
+    for (size_t from = slice->from; page < end; page++) {
+        size_t to = ((size_t)(page + 1) << memory->views.page_shift) - slice->object;
+        to = to < slice->to ? to : slice->to;
+        look_at_page(tracer, slice->object, slice->header, page, from, to);
+        from = to;
+    }
+}
+
 /* ---- the loop -------------------------------------------------------------------------------------- */
 
 static void drain(struct tracer *tracer)
@@ -269,9 +308,13 @@ void trace(struct tracer *tracer)
     drain(tracer); /* what a rescan found */
     for (;;) {
         struct packet *packet = work_take(tracer->work);
-        if (packet == NULL)
+        struct slice slice;
+        if (packet != NULL)
+            unpack(tracer, packet);
+        else if (slices_take(&tracer->work->slices, tracer->memory, &slice))
+            look_at_slice(tracer, &slice);
+        else if (work_is_over(tracer->work))
             return;
-        unpack(tracer, packet);
         drain(tracer);
     }
 }

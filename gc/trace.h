@@ -35,7 +35,8 @@ struct tracer {
     struct work *work;
     struct weak *weak;
     uintptr_t base; /* of the mutator view */
-    size_t size;
+    size_t size;    /* of the region space */
+    size_t end;     /* of all spaces */
     unsigned stack_count;
     unsigned reached_count;
     unsigned marked_count;

@@ -15,8 +15,11 @@ int verify_create(struct verify *verify, struct memory *memory, int level)
     *verify = (struct verify){.memory = memory, .level = level};
     if (level == 0)
         return 0;
-    size_t size = (memory->views.regions >> GRANULE_SHIFT) * sizeof(uint32_t);
+    /* An object takes up a granule at least, wherever it is. */
+    const size_t sizes[2] = {(memory->views.size >> GRANULE_SHIFT) * sizeof *verify->order,
+                             (memory->views.regions >> GRANULE_SHIFT) * sizeof *verify->found};
     for (int i = 0; i < 2; i++) {
+        size_t size = sizes[i];
         int status = memory->os->map_table(memory->os, size, &verify->tables[i].start);
         if (status != 0) {
             verify_destroy(verify);
@@ -46,8 +49,8 @@ struct traversal {
     enum verify_moment moment;
     uint64_t found_count;
     struct verify_summary summary;
-    granule_number holder; /* the object being looked at; GRANULE_NONE: the roots */
-    const char *copy;      /* of it */
+    size_t holder;    /* offset of the object being looked at; OFFSET_NONE: the roots */
+    const char *copy; /* of it */
     bool failed;
     char *message;
     size_t message_size;
@@ -59,12 +62,12 @@ static void fail(struct traversal *traversal, uint64_t word, const char *why)
         return;
     traversal->failed = true;
     uintptr_t base = (uintptr_t)views_mutator(&traversal->verify->memory->views, 0);
-    if (traversal->holder == GRANULE_NONE)
+    if (traversal->holder == OFFSET_NONE)
         snprintf(traversal->message, traversal->message_size, "a root holds %#" PRIx64 ", %s", word, why);
     else
         snprintf(traversal->message, traversal->message_size,
-                 "the object at %#" PRIx64 " holds %#" PRIx64 ", %s",
-                 (uint64_t)(base + granule_start(traversal->holder)), word, why);
+                 "the object at %#" PRIx64 " holds %#" PRIx64 ", %s", (uint64_t)(base + traversal->holder),
+                 word, why);
 }
 
 /* The states of [hash], and nothing in the bits that have no meaning. */
@@ -80,6 +83,30 @@ static uint64_t stored_hash(const struct traversal *traversal, size_t offset, si
     return *(const uint64_t *)(traversal->view + offset + identity_hash_offset(size));
 }
 
+static bool is_known(const struct memory *memory, uint64_t header)
+{
+    uint32_t number = header_type_number(header);
+    return number != 0 && number < atomic_u32_load_acquire(&memory->types.count) &&
+           header_bits_are_valid(header);
+}
+
+static const char *check_fixed_target(const struct traversal *traversal, size_t offset)
+{
+    const struct memory *memory = traversal->verify->memory;
+    if (memory_fixed_object(memory, offset) != offset)
+        return "which is not the start of an object that does not move, or of one that is dead";
+    if (traversal->moment == VERIFY_MARKED && !fixed_is_marked(&memory->fixed, offset))
+        return "which does not move and has no mark: marking missed it";
+    const char *object = traversal->view + offset;
+    uint64_t header = *(const uint64_t *)(object - HEADER_SIZE);
+    if (!is_known(memory, header))
+        return "which is not the start of an object of a known type";
+    size_t payload = object_payload(memory->types.types[header_type_number(header)], header, object);
+    if (payload > memory_fixed_size(memory, offset))
+        return "an object that reaches beyond its pages";
+    return NULL;
+}
+
 /* What must hold of the target of a reference; NULL or what does not. */
 static const char *check_target(const struct traversal *traversal, size_t offset)
 {
@@ -87,6 +114,8 @@ static const char *check_target(const struct traversal *traversal, size_t offset
     region_number region = region_of(offset);
     if (offset % GRANULE_SIZE != 0)
         return "which is not 16-byte aligned";
+    if (offset >= memory->views.regions)
+        return check_fixed_target(traversal, offset);
     if (offset - region_start(region) < REGION_FIRST_OBJECT)
         return "which is in front of a region's first object";
     if (region_get_state(&memory->regions, region) == REGION_FREE)
@@ -96,11 +125,9 @@ static const char *check_target(const struct traversal *traversal, size_t offset
     if (traversal->moment == VERIFY_MARKED && !bits_test(memory->live_bits, granule_of(offset)))
         return "which has no live bit: marking missed it, or it is not the start of an object";
     uint64_t header = *(const uint64_t *)(traversal->view + offset - HEADER_SIZE);
-    uint32_t number = header_type_number(header);
-    if (number == 0 || number >= atomic_u32_load_acquire(&memory->types.count) ||
-        !header_bits_are_valid(header))
+    if (!is_known(memory, header))
         return "which is not the start of an object of a known type";
-    size_t size = object_size(memory->types.types[number], header);
+    size_t size = object_size(memory_type(memory, header), header);
     if (offset - HEADER_SIZE + size > region_start(region) + REGION_SIZE)
         return "an object that reaches beyond its region";
     if ((header & HEADER_STORED) != 0 &&
@@ -114,16 +141,16 @@ static uint64_t follow(struct traversal *traversal, uint64_t word, uint64_t addr
 {
     struct verify *verify = traversal->verify;
     size_t offset = views_offset(&verify->memory->views, address);
-    if (offset >= verify->memory->views.regions || traversal->failed)
+    if (offset >= verify->memory->views.size || traversal->failed)
         return word; /* NULL, or something outside the heap */
     const char *wrong = check_target(traversal, offset);
     if (wrong != NULL) {
         fail(traversal, word, wrong);
         return word;
     }
-    granule_number granule = granule_of(offset);
+    size_t granule = offset >> GRANULE_SHIFT;
     if (verify->order[granule] == 0) {
-        verify->found[traversal->found_count] = granule;
+        verify->found[traversal->found_count] = offset;
         verify->order[granule] = (uint32_t)++traversal->found_count;
     }
     return (word & ~address_bits) + verify->order[granule];
@@ -135,10 +162,10 @@ static void check_page(struct traversal *traversal, const uint64_t *slot, uint64
     const struct plan *plan = traversal->plan;
     const struct memory *memory = traversal->verify->memory;
     size_t offset = views_offset(&memory->views, address);
-    if (traversal->moment != VERIFY_MARKED || traversal->holder == GRANULE_NONE ||
+    if (traversal->moment != VERIFY_MARKED || traversal->holder == OFFSET_NONE ||
         offset >= memory->views.regions || plan->roles[region_of(offset)] != ROLE_EVACUATED)
         return;
-    size_t at = granule_start(traversal->holder) + (size_t)((const char *)slot - traversal->copy);
+    size_t at = traversal->holder + (size_t)((const char *)slot - traversal->copy);
     if (page_is_clean(plan, memory_page(memory, at)))
         fail(traversal, word,
              "which will move, on a page that is taken for clean: marking or a store missed it");
@@ -186,41 +213,58 @@ static uint64_t identity_hash(const struct traversal *traversal, uint64_t header
     return (header & HEADER_ASKED) != 0 ? identity_hash_resolve(traversal->plan, offset, &settled) : 0;
 }
 
-static void look_at_object(struct traversal *traversal, granule_number granule)
+/* Bytes of an object that are looked at together. */
+enum { PART_SIZE = 32768 };
+
+/* Follows the slots of an object whose offsets in it lie in [from, to), and adds these bytes to the sum. */
+static uint64_t look_at_part(struct traversal *traversal, const struct type *type, uint64_t header,
+                             char *object, size_t from, size_t to, uint64_t sum)
+{
+    size_t words = (to - from + sizeof(uint64_t) - 1) / sizeof(uint64_t);
+    uint64_t part[PART_SIZE / sizeof(uint64_t)];
+    if (words == 0)
+        return sum;
+    part[words - 1] = 0;
+    memcpy(part, object + from, to - from);
+    /* Where the object would begin, were this a copy of all of it. */
+    char *copy = (char *)((uintptr_t)part - from);
+    traversal->copy = copy;
+    object_visit_slots(type, header, copy, object, from, to, follow_slots, traversal);
+    traversal->copy = NULL;
+    for (size_t i = 0; i < words; i++)
+        sum = mix(sum, part[i]);
+    return sum;
+}
+
+static void look_at_object(struct traversal *traversal, size_t offset)
 {
     const struct memory *memory = traversal->verify->memory;
-    char *object = traversal->view + granule_start(granule);
+    char *object = traversal->view + offset;
     uint64_t header = *(const uint64_t *)(object - HEADER_SIZE);
     const struct type *type = memory_type(memory, header);
-    size_t size = object_size(type, header);
-    size_t payload = object_payload(type, header);
-    size_t words = (payload + sizeof(uint64_t) - 1) / sizeof(uint64_t);
-    uint64_t copy[OBJECT_SIZE_MAX / sizeof(uint64_t)];
-    if (words != 0)
-        copy[words - 1] = 0;
-    memcpy(copy, object, payload);
-    traversal->holder = granule;
-    traversal->copy = (const char *)copy;
-    object_visit_slots(type, header, (char *)copy, object, 0, SIZE_MAX, follow_slots, traversal);
-    traversal->copy = NULL;
-
+    bool moves = offset < memory->views.regions;
+    size_t size = moves ? object_size(type, header) : memory_fixed_size(memory, offset);
+    size_t payload = object_payload(type, header, object);
+    traversal->holder = offset;
     uint64_t sum = mix(traversal->summary.checksum, header & ~HEADER_HASH_BITS);
-    sum = mix(sum, identity_hash(traversal, header, granule_start(granule), size));
-    for (size_t i = 0; i < words; i++)
-        sum = mix(sum, copy[i]);
+    sum = mix(sum, moves ? identity_hash(traversal, header, offset, size) : 0);
+    for (size_t from = 0; from < payload; from += PART_SIZE)
+        sum = look_at_part(traversal, type, header, object, from,
+                           payload - from < PART_SIZE ? payload : from + PART_SIZE, sum);
     traversal->summary.checksum = sum;
     traversal->summary.objects++;
     traversal->summary.bytes += size;
 }
 
-static void forget(struct verify *verify)
+static void forget(struct verify *verify, uint64_t found_count)
 {
     const struct os *os = verify->memory->os;
-    for (int i = 0; i < 2; i++) {
-        /* Memory that the program has locked cannot be discarded. */
-        if (os->discard_table(os, verify->tables[i].start, verify->tables[i].size) != 0)
-            memset(verify->tables[i].start, 0, verify->tables[i].size);
+    /* Memory that the program has locked cannot be discarded. */
+    if (os->discard_table(os, verify->tables[0].start, verify->tables[0].size) != 0) {
+        for (uint64_t i = 0; i < found_count; i++)
+            verify->order[verify->found[i] >> GRANULE_SHIFT] = 0;
     }
+    os->discard_table(os, verify->tables[1].start, verify->tables[1].size);
 }
 
 bool verify_graph(struct verify *verify, const struct plan *plan, const struct world *world, char *view,
@@ -232,7 +276,7 @@ bool verify_graph(struct verify *verify, const struct plan *plan, const struct w
         .plan = plan,
         .view = view,
         .moment = moment,
-        .holder = GRANULE_NONE,
+        .holder = OFFSET_NONE,
         .message = message,
         .message_size = message_size,
     };
@@ -240,7 +284,7 @@ bool verify_graph(struct verify *verify, const struct plan *plan, const struct w
     world->visit_roots(world->context, &visitor);
     for (uint64_t i = 0; i < traversal.found_count && !traversal.failed; i++)
         look_at_object(&traversal, verify->found[i]);
-    forget(verify);
+    forget(verify, traversal.found_count);
     *summary = traversal.summary;
     return !traversal.failed;
 }

@@ -27,9 +27,9 @@ struct verify_summary {
 
 struct verify {
     struct memory *memory;
-    int level;             /* see shale_options.verify */
-    uint32_t *order;       /* per granule: 1 + the object's place in the order of finding */
-    granule_number *found; /* objects in that order */
+    int level;       /* see shale_options.verify */
+    uint32_t *order; /* per granule: 1 + the object's place in the order of finding */
+    size_t *found;   /* objects in that order */
     struct memory_table tables[2];
 };
 

@@ -33,10 +33,10 @@ static struct ephemeron_object *ephemeron_at(const struct weak *weak, granule_nu
     return (struct ephemeron_object *)views_alias(&weak->memory->views, granule_start(granule));
 }
 
-static atomic_u32 *head_of(const struct weak *weak, granule_number key)
+static atomic_u32 *head_of(const struct weak *weak, size_t key)
 {
     /* Fibonacci hashing: neighbouring keys go to different heads. */
-    uint64_t hash = (uint64_t)(uint32_t)(key * UINT32_C(0x9e3779b9));
+    uint64_t hash = (uint64_t)((uint32_t)(key >> GRANULE_SHIFT) * UINT32_C(0x9e3779b9));
     return &weak->heads[hash * weak->head_count >> 32];
 }
 
@@ -93,7 +93,7 @@ void weak_clear_list(struct weak *weak, granule_number *list)
 /* ---- ephemerons ------------------------------------------------------------------------------------ */
 
 /* An ephemeron is put in once: who marked it looks at it first. */
-static void wait_for_key(struct weak *weak, granule_number granule, granule_number key)
+static void wait_for_key(struct weak *weak, granule_number granule, size_t key)
 {
     struct ephemeron_object *ephemeron = ephemeron_at(weak, granule);
     if (atomic_u32_load(&ephemeron->link) != 0)
@@ -114,13 +114,13 @@ bool ephemeron_look(struct weak *weak, granule_number granule)
         return false;
     if (!is_unmarked(weak, key))
         return true;
-    wait_for_key(weak, granule, granule_of(views_offset(&weak->memory->views, key)));
+    wait_for_key(weak, granule, views_offset(&weak->memory->views, key));
     return !is_unmarked(weak, key);
 }
 
-void weak_key_marked(struct weak *weak, granule_number key, granule_function look, void *argument)
+void weak_key_marked(struct weak *weak, size_t key, granule_function look, void *argument)
 {
-    uint64_t address = (uint64_t)(uintptr_t)views_mutator(&weak->memory->views, granule_start(key));
+    uint64_t address = (uint64_t)(uintptr_t)views_mutator(&weak->memory->views, key);
     granule_number granule = atomic_u32_load_acquire(head_of(weak, key));
     while (granule != 0 && granule != LINK_END) {
         const struct ephemeron_object *ephemeron = ephemeron_at(weak, granule);

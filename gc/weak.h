@@ -101,8 +101,8 @@ static inline bool weak_any_waiting(const struct weak *weak)
     return atomic_u32_load(&weak->waiting) != 0;
 }
 
-/* An object was marked: calls `look` for ephemerons that waited for it. */
-void weak_key_marked(struct weak *weak, granule_number key, granule_function look, void *argument);
+/* The object at offset `key` was marked: calls `look` for ephemerons that waited for it. */
+void weak_key_marked(struct weak *weak, size_t key, granule_function look, void *argument);
 
 /* ---- mutators -------------------------------------------------------------------------------------- */
 

@@ -2,7 +2,7 @@
  * Sharing marking work between tracers, and knowing when there is none left.
  *
  * [work] A tracer is busy or idle. Only busy ones and mutators offer packets; a tracer becomes idle only when it has
- * nothing in hand and there is no packet to take. So when all tracers are idle and no packet is full, no tracer has
+ * nothing in hand and there is no packet or slice to take. So when all tracers are idle and there is none, no tracer has
  * anything to do, nor will have before somebody else offers something. What mutators still have in their
  * buffers is asked for by a handshake (mark.h).
  *
@@ -17,11 +17,13 @@
 #define SHALE_GC_WORK_H
 
 #include "gc/packet.h"
+#include "gc/slices.h"
 
 #include <pthread.h>
 
 struct work {
     struct packet_pool pool;
+    struct slices slices;
     pthread_mutex_t lock;
     pthread_cond_t changed;
     unsigned tracers; /* that take part */
@@ -52,7 +54,13 @@ static inline bool work_is_wanted(const struct work *work)
     return atomic_u32_load(&work->idle) != 0;
 }
 
-/* A tracer with nothing in hand: waits for a packet; NULL when all tracers are out of work. */
+/* The same of a large object that was marked. */
+void work_offer_large(struct work *work, struct memory *memory, size_t offset);
+
+/* A tracer with nothing in hand: waits for a packet. NULL: there are slices to take, or all tracers are out of work. */
 struct packet *work_take(struct work *work);
+
+/* Whether all tracers are out of work, for one that was given nothing. */
+bool work_is_over(struct work *work);
 
 #endif

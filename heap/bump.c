@@ -89,21 +89,9 @@ static void prepare(struct memory *memory, size_t start, size_t end, bool dirty)
                    end - start);
         return;
     }
-    /* Publish runs of pages that were stale. One that is mapped was prepared since the flip, or compaction
-     * has just ended; either way the mutator view shows it. */
-    page_number last = memory_page(memory, end);
-    page_number run = memory_page(memory, start);
-    for (page_number page = run; page < last; page++) {
-        if (dirty)
-            memset(views_alias(views, (size_t)page << views->page_shift), 0, views->page_size);
-        if (!page_claim(&memory->pages, page)) {
-            if (run < page)
-                page_publish(&memory->pages, run, page - run);
-            run = page + 1;
-        }
-    }
-    if (run < last)
-        page_publish(&memory->pages, run, last - run);
+    if (dirty)
+        memset(views_alias(views, start), 0, end - start);
+    memory_publish_fresh(memory, start, end);
 }
 
 static bool take_region(struct bump *bump, struct memory *memory, uint32_t reserve)

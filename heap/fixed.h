@@ -24,6 +24,7 @@ struct fixed {
     struct page_runs large; /* of the pages from views.regions on */
     struct page_runs data;  /* of the pages from views.data on */
     struct budget budget;
+    atomic_u64 large_objects;
     atomic_u64 *marks; /* bit n: the granule at views.regions + n * GRANULE_SIZE */
 };
 

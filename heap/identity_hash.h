@@ -71,6 +71,12 @@ static inline uint64_t identity_hash_at(const struct memory *memory, size_t offs
     return identity_hash_of_place(memory, offset);
 }
 
+/* Of a fixed object: its address is nobody else's while it lives, and no object takes the hash along. */
+static inline uint64_t identity_hash_fixed(const struct memory *memory, size_t offset)
+{
+    return identity_hash_mix(((uint64_t)(uintptr_t)memory->views.mutator + offset) >> GRANULE_SHIFT);
+}
+
 /* Whether a stored hash can be one of this heap's. */
 static inline bool identity_hash_is_plausible(const struct memory *memory, uint64_t hash)
 {

@@ -172,6 +172,16 @@ size_t memory_fixed_object(const struct memory *memory, size_t offset)
     return OFFSET_NONE;
 }
 
+size_t memory_fixed_size(const struct memory *memory, size_t offset)
+{
+    const struct fixed *fixed = &memory->fixed;
+    const struct page_runs *runs = offset < memory->views.flipped ? &fixed->large : &fixed->data;
+    page_number first = page_runs_find(runs, fixed_page(fixed, runs, offset));
+    if (first == RUN_NONE || page_runs_state(runs, first) != RUN_OBJECT)
+        return memory_object_size(memory, offset);
+    return (size_t)page_runs_pages(runs, first) << memory->views.page_shift;
+}
+
 static size_t next_in(struct memory *memory, struct page_runs *runs, size_t offset)
 {
     size_t from = offset > FIXED_FIRST_OBJECT ? offset - FIXED_FIRST_OBJECT : 0;
@@ -203,6 +213,23 @@ void memory_forget_promises(struct memory *memory, region_number region)
     atomic_u8_store(&memory->regions.regions[region].promised, 0);
 }
 
+void memory_publish_fresh(struct memory *memory, size_t start, size_t end)
+{
+    /* Publish runs of pages that were stale. One that is mapped was prepared since the flip, or compaction
+     * has just ended; either way the mutator view shows it. */
+    page_number last = memory_page(memory, end);
+    page_number run = memory_page(memory, start);
+    for (page_number page = run; page < last; page++) {
+        if (!page_claim(&memory->pages, page)) {
+            if (run < page)
+                page_publish(&memory->pages, run, page - run);
+            run = page + 1;
+        }
+    }
+    if (run < last)
+        page_publish(&memory->pages, run, last - run);
+}
+
 void memory_clear_marks(struct memory *memory, region_number region)
 {
     size_t chunks = REGION_CHUNKS;
@@ -216,15 +243,12 @@ void memory_clear_marks(struct memory *memory, region_number region)
     atomic_u8_store(&memory->regions.regions[region].marked, 0);
 }
 
-/* No address, no small number and no header: a reference read from freed memory is caught by every check. */
-enum { POISON_BYTE = 0xdb };
-
 void memory_seal_region(struct memory *memory, region_number region)
 {
     announce_free(views_mutator(&memory->views, region_start(region)), REGION_SIZE);
     if (!memory->poison)
         return;
-    memset(views_alias(&memory->views, region_start(region)), POISON_BYTE, REGION_SIZE);
+    memset(views_alias(&memory->views, region_start(region)), MEMORY_POISON, REGION_SIZE);
     /* A checking tool knows better; Valgrind would take what is made accessible again for defined memory. */
     if (memory->announce)
         return;

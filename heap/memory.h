@@ -16,6 +16,10 @@
 /* Tables that are not those of fixed objects. */
 enum { TABLES_BESIDE = 7 };
 
+/* Debug builds fill freed memory with it. No address, no small number and no header: a reference read from there is caught
+ * by every check. */
+enum { MEMORY_POISON = 0xdb };
+
 struct memory {
     const struct os *os;
     struct views views;
@@ -102,10 +106,16 @@ void memory_record_births(struct memory *memory, region_number region);
  * Objects that are being allocated or freed meanwhile may or may not be seen. (signal) */
 size_t memory_fixed_object(const struct memory *memory, size_t offset);
 
+/* Bytes that the fixed object at `offset` takes up. */
+size_t memory_fixed_size(const struct memory *memory, size_t offset);
+
 /* The first large object, of either space, whose address is `offset` or behind it; OFFSET_NONE after the last. */
 size_t memory_next_large(struct memory *memory, size_t offset);
 /* Forgets the hashes that were promised to the objects of a region that is about to be freed. */
 void memory_forget_promises(struct memory *memory, region_number region);
+
+/* While pages are stale: has the pages [start, end), which hold nothing of a mutator's yet and are up to date, mapped. */
+void memory_publish_fresh(struct memory *memory, size_t start, size_t end);
 
 /* Clears a region's live bits, and the leads of its pages. */
 void memory_clear_marks(struct memory *memory, region_number region);

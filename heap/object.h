@@ -60,10 +60,10 @@ static inline __attribute__((always_inline)) void object_visit_dense(char *objec
         visit(context, (uint64_t *)(object + start), (end - start) / sizeof(uint64_t), value);
 }
 
-/* Objects whose type lists its slots. `object` is where they are to be visited, in whatever copy. */
-static inline __attribute__((always_inline)) void object_visit_listed(const struct type *type,
-                                                                      uint64_t header, char *object,
-                                                                      size_t from, size_t to,
+/* Objects whose type lists its slots, and that have `length` elements. `object` is where they are to be visited, in
+ * whatever copy. */
+static inline __attribute__((always_inline)) void object_visit_listed(const struct type *type, size_t length,
+                                                                      char *object, size_t from, size_t to,
                                                                       slots_visitor visit, void *context)
 {
     object_visit_list(&type->pointers, object, 0, false, from, to, visit, context);
@@ -73,7 +73,6 @@ static inline __attribute__((always_inline)) void object_visit_listed(const stru
     if (type->shape == SHAPE_SLOTS)
         return;
     size_t start = type->fixed_size;
-    size_t length = header_length(header);
     if (type->shape != SHAPE_STRUCT_ARRAY) {
         object_visit_dense(object, start, length, type->shape == SHAPE_VALUE_ARRAY, from, to, visit, context);
         return;
@@ -100,7 +99,7 @@ static inline void object_visit_custom(const struct type *type, uint64_t header,
         .window_end = to == SIZE_MAX ? UINTPTR_MAX : (uintptr_t)readable + to,
         .shift = (ptrdiff_t)((uintptr_t)object - (uintptr_t)readable),
     };
-    type->visit(readable, header_length(header), &visitor);
+    type->visit(readable, object_length(header, readable), &visitor);
 }
 
 /* Any object. */
@@ -114,7 +113,7 @@ static inline __attribute__((always_inline)) void object_visit_slots(const struc
     if (type->shape == SHAPE_CUSTOM)
         object_visit_custom(type, header, object, readable, from, to, visit, context);
     else
-        object_visit_listed(type, header, object, from, to, visit, context);
+        object_visit_listed(type, object_length(header, readable), object, from, to, visit, context);
 }
 
 /* The words of kind value: where their address is. Immutable per heap. */

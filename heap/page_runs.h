@@ -38,7 +38,7 @@ enum run_state {
 struct page_run {
     atomic_u32 pages;
     atomic_u8 state;
-    page_number left; /* free runs: the tree */
+    page_number left; /* free runs: the tree; of a run in use: page_runs_link */
     page_number right;
     page_number newer; /* RUN_DIRTY: the list by time */
     page_number older;
@@ -104,6 +104,17 @@ static inline enum run_state page_runs_state(const struct page_runs *runs, page_
 static inline page_number page_runs_pages(const struct page_runs *runs, page_number first)
 {
     return atomic_u32_load(&runs->runs[first].pages);
+}
+
+static inline uint64_t page_runs_used(const struct page_runs *runs)
+{
+    return atomic_u64_load(&runs->used_pages);
+}
+
+/* A link of whoever has the run. */
+static inline page_number *page_runs_link(struct page_runs *runs, page_number first)
+{
+    return &runs->runs[first].left;
 }
 
 static inline page_number page_runs_touched(const struct page_runs *runs)

@@ -116,10 +116,10 @@ void page_wait(struct page_states *states, page_number page)
     }
 }
 
-void page_release_rest(struct page_states *states, page_number count)
+void page_release_rest(struct page_states *states, page_number first, page_number count)
 {
     uint8_t value = mapped(states);
-    for (page_number page = 0; page < count;) {
+    for (page_number page = first; page < first + count;) {
         /* Acquire, of each page by itself: whoever built it has finished reading the plan and the evacuated
          * regions, which may now be given up. */
         uint8_t before = atomic_u8_load_acquire(&states->bytes[page]);

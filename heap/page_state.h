@@ -64,9 +64,9 @@ int page_wake(struct page_states *states, page_number page);
 void page_wait(struct page_states *states, page_number page);
 
 /* The collector, when nothing is left to build: waits for pages that others still build and makes those
- * that are stale mapped, of the first `count` pages. The others were never used when the caller looked: their bytes
+ * that are stale mapped, of `count` pages from `first` on. Those beyond, up to the end of the space, were never used when the caller looked: their bytes
  * are 0, or who has just begun to use them as fresh memory is publishing them, which depends on no plan. */
-void page_release_rest(struct page_states *states, page_number count);
+void page_release_rest(struct page_states *states, page_number first, page_number count);
 
 static inline uint32_t page_states_flip_number(const struct page_states *states)
 {

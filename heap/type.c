@@ -52,8 +52,8 @@ static const char *check_spec(const shale_type_spec *spec)
 {
     if (spec->name == NULL || spec->name[0] == '\0')
         return "it has no name";
-    if (spec->size > SHALE_OBJECT_MAX || spec->element_size > SHALE_OBJECT_MAX)
-        return "it is larger than SHALE_OBJECT_MAX";
+    if (spec->size > TYPE_SIZE_MAX || spec->element_size > TYPE_SIZE_MAX)
+        return "its size or element_size is more than 1 GiB";
     size_t element_slots = spec->element_pointer_count + spec->element_value_count;
     size_t slots = spec->pointer_count + spec->value_count + element_slots;
     if (slots != 0 && spec->visit != NULL)
@@ -128,7 +128,7 @@ static struct type *type_build(const shale_type_spec *spec)
      * smallest object is one granule. */
     type->api.array_base = (uint32_t)(spec->size + HEADER_SIZE + GRANULE_SIZE - 1);
     type->api.size = type->api.array_base & ~(uint32_t)(GRANULE_SIZE - 1);
-    if (spec->element_size != 0)
+    if (spec->element_size != 0 && spec->size <= SHALE_OBJECT_MAX)
         type->api.length_max = (uint32_t)((SHALE_OBJECT_MAX - spec->size) / spec->element_size);
     return type;
 }

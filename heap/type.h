@@ -5,7 +5,8 @@
  * server and signal handlers included, may read the table without a lock.
  *
  * Header word: bits 0-15 type number (0 is no type), bits 16-18 where the identity hash is [hash], bits 19-31
- * zero, bits 32-63 number of array elements. Type, length and HEADER_STORED, and with them the object's size,
+ * zero, bits 32-63 number of array elements; if that is LENGTH_ELSEWHERE or more, LENGTH_ELSEWHERE,
+ * and the number is in the word in front of the header, as only large objects have [fixed]. Type, length and HEADER_STORED, and with them the object's size,
  * never change while an object is where it is, so they may be read while its page is being built. Mutators set
  * the two other bits at any time, by CAS through the mutator view; nobody clears them, but in the copy that is
  * made of an object that moves.
@@ -21,6 +22,9 @@
 
 enum { TYPE_NUMBER_MAX = 65535 };
 
+/* Bytes of an object's fixed part, or of an element. */
+#define TYPE_SIZE_MAX ((size_t)1 << 30)
+
 /* The bits of a header that tell where the object's identity hash is: see identity_hash.h. */
 #define HEADER_STORED_SHIFT 18
 #define HEADER_ASKED (UINT64_C(1) << 16)
@@ -31,6 +35,9 @@ enum { TYPE_NUMBER_MAX = 65535 };
 /* Bytes of a stored identity hash. */
 #define HASH_SIZE_SHIFT 3
 #define HASH_SIZE ((size_t)1 << HASH_SIZE_SHIFT)
+
+/* In a header: see above. */
+#define LENGTH_ELSEWHERE UINT64_C(0xffffffff)
 
 /* How to find an object's slots. */
 enum type_shape {
@@ -88,9 +95,17 @@ static inline uint32_t header_type_number(uint64_t header)
     return (uint32_t)(header & 0xffff);
 }
 
+/* Of objects in regions. */
 static inline size_t header_length(uint64_t header)
 {
     return (size_t)(header >> 32);
+}
+
+/* Of any object, which can be read at `object`. */
+static inline size_t object_length(uint64_t header, const void *object)
+{
+    size_t length = header_length(header);
+    return __builtin_expect(length != LENGTH_ELSEWHERE, 1) ? length : ((const uint64_t *)object)[-2];
 }
 
 /* The type of a header that is known to be one. */
@@ -99,7 +114,7 @@ static inline const struct type *type_of_header(const struct type_table *table, 
     return table->types[header_type_number(header)];
 }
 
-/* Bytes from the object to the next, header included, and a stored identity hash: HEADER_STORED, shifted, is its
+/* Of objects in regions: bytes from the object to the next, header included, and a stored identity hash: HEADER_STORED, shifted, is its
  * size. */
 static inline size_t object_size(const struct type *type, uint64_t header)
 {
@@ -108,10 +123,10 @@ static inline size_t object_size(const struct type *type, uint64_t header)
            ~(GRANULE_SIZE - 1);
 }
 
-/* Bytes of it that are the program's. */
-static inline size_t object_payload(const struct type *type, uint64_t header)
+/* Bytes of any object, which can be read at `object`, that are the program's. */
+static inline size_t object_payload(const struct type *type, uint64_t header, const void *object)
 {
-    return type->fixed_size + header_length(header) * type->api.element_size;
+    return type->fixed_size + object_length(header, object) * type->api.element_size;
 }
 
 #endif

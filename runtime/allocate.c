@@ -3,6 +3,7 @@
  *
  * [fault-free] Nothing here holds a lock while it touches the heap.
  */
+#include "heap/large.h"
 #include "runtime/mutator.h"
 
 #include <inttypes.h>
@@ -11,6 +12,13 @@
  * anybody: the one that may be running when it begins to wait, and two that looked for whatever can be packed
  * [packing]. The second sees regions that others filled during the first, which were too young for it. */
 enum { STALLS_MAX = 3 };
+
+/* For a large object a cycle has gained something if there are more free regions than there ever were while it was waited for. Packing what is
+ * sparse may take some cycles in which there are not. */
+enum { LARGE_STALLS_MAX = 6 };
+
+/* Bytes from which on clearing them takes so long that the collector does not wait for it. */
+#define CLEARING_IS_LONG ((uint64_t)1 << 20)
 
 /* Under stress each N-th slow path waits until everything has moved, and then runs on while it is compacted. */
 static void stress(struct mutator *mutator)
@@ -90,6 +98,58 @@ static void *obtain(struct mutator *mutator, size_t size, uint64_t header)
     }
 }
 
+/* The run is nobody's business until it is complete; so the collector may do as it likes meanwhile. */
+static struct large_run take_large(struct mutator *mutator, const struct large_request *request)
+{
+    shale_heap *heap = mutator->heap;
+    bool slow = request->payload >= CLEARING_IS_LONG;
+    if (slow)
+        mutator_begin_wait(mutator);
+    struct large_run run = large_take(&heap->memory, request, heap->collector.reserve);
+    if (slow)
+        mutator_end_wait(mutator);
+    return run;
+}
+
+/* NULL: there is no room for it. */
+static void *obtain_large(struct mutator *mutator, const struct large_request *request)
+{
+    shale_heap *heap = mutator->heap;
+    uint32_t most_free = 0;
+    for (unsigned attempt = 0;;) {
+        struct large_run run = take_large(mutator, request);
+        if (run.start != OFFSET_NONE) {
+            uintptr_t address = large_complete(&heap->memory, request, &run, mutator->local.bump.recording);
+            if (region_free_count(&heap->memory.regions) <= atomic_u32_load(&heap->collector.trigger))
+                collector_suggest(&heap->collector);
+            return (void *)address;
+        }
+        if (attempt < LARGE_STALLS_MAX) {
+            stall(mutator, attempt++);
+            uint32_t free_count = region_free_count(&heap->memory.regions);
+            if (free_count > most_free)
+                attempt = 0;
+            most_free = free_count > most_free ? free_count : most_free;
+        } else if (ask_embedder(mutator, request->payload)) {
+            attempt = 0;
+            most_free = 0;
+        } else {
+            return NULL;
+        }
+    }
+}
+
+/* Whether an object of `length` elements can be in this heap at all. */
+static bool fits_heap(const struct mutator *mutator, const struct type *type, size_t length,
+                      struct large_request *request)
+{
+    *request = (struct large_request){.type = type, .length = length};
+    return !__builtin_mul_overflow((uint64_t)length, (uint64_t)type->api.element_size, &request->payload) &&
+           !__builtin_add_overflow(request->payload, (uint64_t)type->fixed_size, &request->payload) &&
+           request->payload <= mutator->heap->options.heap_size &&
+           large_run_size(&mutator->heap->memory, request->payload) <= mutator->heap->options.heap_size;
+}
+
 void *shale_allocate_slow(shale_mutator *api, const shale_type *api_type, size_t length)
 {
     struct mutator *mutator = mutator_of(api);
@@ -103,25 +163,34 @@ void *shale_allocate_slow(shale_mutator *api, const shale_type *api_type, size_t
                      "shale_allocate: the type was registered with another heap");
         return NULL;
     }
-    if (length > api_type->length_max) {
-        mutator_fail(
-            mutator, SHALE_ERROR_TOO_LARGE,
-            "an object of type %s with %zu elements is too large: objects have at most %zu bytes, so "
-            "at most %" PRIu32 " elements",
-            type->name, length, SHALE_OBJECT_MAX, api_type->length_max);
+    struct large_request request;
+    if (length != 0 && api_type->element_size == 0) {
+        mutator_fail(mutator, SHALE_ERROR_TOO_LARGE, "objects of type %s have no array, so not %zu elements",
+                     type->name, length);
         return NULL;
     }
-    uint64_t header = api_type->header | (uint64_t)length << 32;
-    size_t size = object_size(type, header);
+    if (!fits_heap(mutator, type, length, &request)) {
+        mutator_fail(mutator, SHALE_ERROR_TOO_LARGE,
+                     "an object of type %s with %zu elements is too large for the heap of %zu MiB; create a "
+                     "larger heap",
+                     type->name, length, mutator->heap->options.heap_size >> 20);
+        return NULL;
+    }
     mutator_poll(mutator);
     stress(mutator);
-    void *object = obtain(mutator, size, header);
+    void *object;
+    if (request.payload > SHALE_OBJECT_MAX) {
+        object = obtain_large(mutator, &request);
+    } else {
+        uint64_t header = api_type->header | (uint64_t)length << 32;
+        object = obtain(mutator, object_size(type, header), header);
+    }
     if (object == NULL)
         mutator_fail(mutator, SHALE_ERROR_OUT_OF_HEAP,
-                     "the heap of %zu MiB is full: %" PRIu64
-                     " KiB are live and %zu bytes were asked for; drop "
+                     "the heap of %zu MiB is full: %" PRIu64 " KiB are live and %" PRIu64
+                     " bytes were asked for; drop "
                      "references, or create a larger heap",
                      mutator->heap->options.heap_size >> 20,
-                     atomic_u64_load(&mutator->heap->collector.statistics.live_bytes) >> 10, size);
+                     atomic_u64_load(&mutator->heap->collector.statistics.live_bytes) >> 10, request.payload);
     return object;
 }

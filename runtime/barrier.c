@@ -20,6 +20,13 @@ static const char *check_reference(const struct memory *memory, uint64_t address
     return NULL;
 }
 
+static bool is_slot_of(const struct memory *memory, size_t object, size_t slot)
+{
+    if (object >= memory->views.regions)
+        return memory_fixed_object(memory, slot) == object && slot >= object;
+    return slot >= object && slot < object + SHALE_OBJECT_MAX;
+}
+
 static const char *check_store(const struct memory *memory, const void *object, const void *slot,
                                uint64_t word, bool value)
 {
@@ -28,7 +35,7 @@ static const char *check_store(const struct memory *memory, const void *object, 
     bool root = object == NULL;
     if (!root && (at >= memory->views.size || at % GRANULE_SIZE != 0))
         return "the object is not in this heap";
-    if (!root && (slot_at < at || slot_at >= at + SHALE_OBJECT_MAX))
+    if (!root && !is_slot_of(memory, at, slot_at))
         return "the slot is not in the object";
     if (root && slot_at < memory->views.size)
         return "the root is inside the heap";

@@ -13,5 +13,7 @@ uint64_t shale_identity_hash(shale_mutator *api, const void *object)
     size_t offset = views_offset(&heap->memory.views, (uintptr_t)object);
     if (offset >= heap->memory.views.size)
         return identity_hash_mix((uintptr_t)object); /* 0 for NULL */
+    if (offset >= heap->memory.views.regions)
+        return identity_hash_fixed(&heap->memory, offset);
     return identity_hash_ask(&heap->collector.plan, object, offset);
 }

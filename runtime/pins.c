@@ -77,6 +77,19 @@ static void take_out(struct pins *pins, struct pin *entry)
     pins->count--;
 }
 
+/* Objects that do not move need no region that stays. */
+static void pin_place(struct memory *memory, size_t offset)
+{
+    if (offset < memory->views.regions)
+        region_pin(&memory->regions, region_of(offset));
+}
+
+static void unpin_place(struct memory *memory, size_t offset)
+{
+    if (offset < memory->views.regions)
+        region_unpin(&memory->regions, region_of(offset));
+}
+
 /* ---- pins ------------------------------------------------------------------------------------------ */
 
 bool pins_add(struct pins *pins, size_t offset)
@@ -88,7 +101,7 @@ bool pins_add(struct pins *pins, size_t offset)
         if (entry->count++ == 0) {
             entry->object = offset;
             pins->count++;
-            region_pin(&pins->memory->regions, region_of(offset));
+            pin_place(pins->memory, offset);
         }
     }
     pthread_mutex_unlock(&pins->lock);
@@ -102,7 +115,7 @@ bool pins_remove(struct pins *pins, size_t offset)
     bool found = entry != NULL && entry->object != 0;
     if (found && --entry->count == 0) {
         take_out(pins, entry);
-        region_unpin(&pins->memory->regions, region_of(offset));
+        unpin_place(pins->memory, offset);
     }
     pthread_mutex_unlock(&pins->lock);
     return found;
@@ -128,6 +141,14 @@ void pins_visit_scopes(const struct mutator *mutator, struct shale_visitor *visi
 
 /* ---- public ---------------------------------------------------------------------------------------- */
 
+static bool is_object(const struct memory *memory, size_t offset)
+{
+    if (offset >= memory->views.regions)
+        return offset < memory->views.size && memory_fixed_object(memory, offset) == offset;
+    return offset % GRANULE_SIZE == 0 && offset % REGION_SIZE >= REGION_FIRST_OBJECT &&
+           region_get_state(&memory->regions, region_of(offset)) != REGION_FREE;
+}
+
 /* Whether a call may go on, with the object's offset. */
 static shale_status check(struct mutator *mutator, const void *object, size_t *offset, const char *function)
 {
@@ -136,9 +157,7 @@ static shale_status check(struct mutator *mutator, const void *object, size_t *o
         return status;
     const struct memory *memory = &mutator->heap->memory;
     *offset = views_offset(&memory->views, (uintptr_t)object);
-    if (*offset >= memory->views.size || *offset % GRANULE_SIZE != 0 ||
-        *offset % REGION_SIZE < REGION_FIRST_OBJECT ||
-        region_get_state(&memory->regions, region_of(*offset)) == REGION_FREE)
+    if (!is_object(memory, *offset))
         return mutator_misuse(mutator, SHALE_ERROR_ARGUMENT, function,
                               "this is not the address of an object of the heap");
     return SHALE_OK;
@@ -179,7 +198,7 @@ shale_status shale_pin_begin(shale_mutator *api, shale_pin_scope *scope, void *o
         return status;
     if (scope == NULL)
         return mutator_misuse(mutator, SHALE_ERROR_ARGUMENT, "shale_pin_begin", "the scope is NULL");
-    region_pin(&mutator->heap->memory.regions, region_of(offset));
+    pin_place(&mutator->heap->memory, offset);
     *scope = (shale_pin_scope){.outer = mutator->pin_scopes, .object = object};
     mutator->pin_scopes = scope;
     return SHALE_OK;
@@ -196,6 +215,6 @@ shale_status shale_pin_end(shale_mutator *api, shale_pin_scope *scope)
                               "this is not the innermost pin scope; end scopes in the reverse order");
     const struct views *views = &mutator->heap->memory.views;
     mutator->pin_scopes = scope->outer;
-    region_unpin(&mutator->heap->memory.regions, region_of(views_offset(views, (uintptr_t)scope->object)));
+    unpin_place(&mutator->heap->memory, views_offset(views, (uintptr_t)scope->object));
     return SHALE_OK;
 }

@@ -58,6 +58,9 @@ shale_status shale_heap_statistics(shale_heap *heap, shale_statistics *statistic
         .goal_bytes = atomic_u64_load(&counted->goal_bytes),
         .used_bytes = used < heap->options.heap_size ? used : heap->options.heap_size,
     };
+    statistics->large_objects = atomic_u64_load(&heap->memory.fixed.large_objects);
+    statistics->large_bytes = page_runs_used(&heap->memory.fixed.large) << heap->memory.views.page_shift;
+    statistics->data_bytes = page_runs_used(&heap->memory.fixed.data) << heap->memory.views.page_shift;
     heap->memory.os->file_memory(heap->memory.os, heap->memory.views.file, &statistics->committed_bytes);
     durations_summarize(&counted->flip_pause, &statistics->flip_pause);
     durations_summarize(&counted->mark_time, &statistics->mark_time);

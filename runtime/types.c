@@ -25,7 +25,7 @@ const shale_type *shale_type_of(shale_mutator *mutator, const void *object)
 size_t shale_size_of(shale_mutator *mutator, const void *object)
 {
     uint64_t header = atomic_u64_load((const atomic_u64 *)object - 1);
-    return object_payload(type_of_header(&mutator_of(mutator)->heap->memory.types, header), header);
+    return object_payload(type_of_header(&mutator_of(mutator)->heap->memory.types, header), header, object);
 }
 
 const char *shale_type_name(const shale_type *type)

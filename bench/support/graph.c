@@ -327,7 +327,7 @@ void graph_flip(struct graph *graph)
 static void *work(void *argument)
 {
     struct collector *collector = argument;
-    while (compact_next_region(&collector->compaction, &collector->builders[0]))
+    while (compact_next_unit(&collector->compaction, &collector->builders[0]))
         continue;
     return NULL;
 }

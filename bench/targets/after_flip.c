@@ -131,8 +131,8 @@ static void publish_clean(struct scene *scene)
 {
     struct collector *collector = &scene->graph.collector;
     uint64_t began = thread_nanoseconds();
-    while (atomic_u32_load(&collector->compaction.next_region) < scene->graph.memory.regions.count &&
-           compact_next_region(&collector->compaction, &collector->builders[0]))
+    while (atomic_u32_load(&collector->compaction.next_unit) < collector->compaction.unit_count &&
+           compact_next_unit(&collector->compaction, &collector->builders[0]))
         continue;
     samples_add(&scene->publishing, (double)(thread_nanoseconds() - began));
 }

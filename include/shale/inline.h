@@ -42,7 +42,7 @@ struct shale_type {
     uint32_t size;         /* bytes from one such object to the next */
     uint32_t element_size; /* bytes, 0 without an array */
     uint32_t array_base;   /* fixed part + header + what rounding up needs */
-    uint32_t length_max;   /* the longest array that is not too large */
+    uint32_t length_max;   /* the longest array that is no large object */
 };
 
 /* The collector rewrites `object` inside the flip, that of a local handle the thread it belongs to before it runs on;
@@ -118,7 +118,8 @@ static inline void shale_store_root_value(shale_mutator *mutator, shale_value *s
 /* Atomic, since another thread may be asking for the object's identity hash, which sets bits of the header. */
 static inline size_t shale_length_of(const void *object)
 {
-    return (size_t)(__atomic_load_n((const uint64_t *)object - 1, __ATOMIC_RELAXED) >> 32);
+    size_t length = (size_t)(__atomic_load_n((const uint64_t *)object - 1, __ATOMIC_RELAXED) >> 32);
+    return SHALE_LIKELY(length != 0xffffffff) ? length : (size_t)((const uint64_t *)object)[-2];
 }
 
 static inline void shale_frame_push_kind(shale_mutator *mutator, shale_frame *frame, void *slots,

@@ -112,7 +112,7 @@ typedef enum shale_status {
     SHALE_ERROR_SYSTEM,      /* a system call failed; errno_value holds errno */
     SHALE_ERROR_CONCURRENT,  /* concurrent compaction was required and the kernel cannot do it */
     SHALE_ERROR_OUT_OF_HEAP, /* the heap is full of live objects */
-    SHALE_ERROR_TOO_LARGE,   /* the object is larger than SHALE_OBJECT_MAX */
+    SHALE_ERROR_TOO_LARGE,   /* the object is larger than the heap may be */
     SHALE_ERROR_BUSY,        /* the heap still has attached mutators */
     SHALE_ERROR_MISUSE,      /* wrong thread, detached mutator, destroyed heap, foreign type, ... */
     SHALE_ERROR_FORKED       /* this process is a child of the one that owns the heap */
@@ -313,8 +313,11 @@ typedef struct shale_statistics {
     uint64_t bytes_pinned_long;   /* that are not live in those, and cannot be used while they are pinned */
     uint64_t heap_size;           /* bytes, the maximum; chosen at creation if it was 0 in the options */
     uint64_t goal_bytes;          /* what used_bytes is to stay within, by the target; see shale_options */
-    uint64_t used_bytes;          /* in regions that are not free; at most heap_size */
+    uint64_t used_bytes;          /* in regions and large objects that are not free; at most heap_size */
     uint64_t committed_bytes;     /* memory the heap's file holds now; see shale_options.heap_size */
+    uint64_t large_objects;       /* that are live, or were not found dead yet */
+    uint64_t large_bytes;         /* of used_bytes, in pages of large objects that hold references */
+    uint64_t data_bytes;          /* the same, in pages of pointer-free memory that does not move */
     shale_durations flip_pause;   /* the global stop that changes addresses, after all threads stopped */
     shale_durations mark_time;    /* marking, while the program runs */
     shale_durations handshake;    /* from asking all threads for something until the last has done it */
@@ -328,7 +331,8 @@ SHALE_API shale_status shale_heap_statistics(shale_heap *heap, shale_statistics 
 /* ------------------------------------------------------------------------------------------------ */
 /* Types                                                                                              */
 
-/* The largest object, in payload bytes. Larger ones are refused with SHALE_ERROR_TOO_LARGE. */
+/* Objects with more payload bytes are *large*: each has whole pages of its own and never moves, the references in it are
+ * kept up to date page by page, and it is freed by the first cycle that finds it dead. They may be as large as the heap. */
 #define SHALE_OBJECT_MAX ((size_t)32768)
 
 /* Shows slots to the collector; see shale_type_spec.visit and shale_root_visitor. */
@@ -342,7 +346,8 @@ SHALE_API void shale_visit_values(shale_visitor *visitor, shale_value *slots, si
  * never held anything else in between: even a store may fault, and have the page built just then. It may
  * read nothing but the object, must not follow references, allocate, lock or call anything but
  * shale_visit_*, since it also runs in the fault server, in a signal handler, and at the same time as other
- * visits of the same object. */
+ * visits of the same object. Of a large object it is called for each page that is brought up to date, so that is better
+ * described by offsets. */
 typedef void (*shale_object_visitor)(void *object, size_t length, shale_visitor *visitor);
 
 /* Describes an object type: a fixed part of `size` bytes, then, when `element_size` is not 0, an array of
@@ -353,7 +358,7 @@ typedef void (*shale_object_visitor)(void *object, size_t length, shale_visitor 
  * zeroed at allocation. */
 typedef struct shale_type_spec {
     const char *name;         /* for messages; copied */
-    size_t size;              /* bytes of the fixed part; may be 0 for arrays */
+    size_t size;              /* bytes of the fixed part, at most 1 GiB; may be 0 for arrays */
     const uint32_t *pointers; /* offsets of pointer slots in the fixed part */
     size_t pointer_count;
     const uint32_t *values; /* offsets of value slots in the fixed part */
@@ -416,11 +421,12 @@ SHALE_API const shale_error *shale_last_error(const shale_mutator *mutator);
 /* Allocation                                                                                         */
 
 /* Allocates one object, zeroed. Returns its address, or NULL when the heap is full (shale_last_error says
- * so) or the arguments are misuse. Bump allocation, inline. Any attached thread; may collect. */
+ * so) or the arguments are misuse. Bump allocation, inline. A large object is cleared before the call returns where its
+ * memory was used before; fresh memory is taken from the system as it is written. Any attached thread; may collect. */
 static inline void *shale_allocate(shale_mutator *mutator, const shale_type *type);
 
-/* Allocates an object with an array of `length` elements, zeroed. As shale_allocate; also NULL when the
- * object would be larger than SHALE_OBJECT_MAX. */
+/* Allocates an object with an array of `length` elements, zeroed. As shale_allocate; also NULL, with
+ * SHALE_ERROR_TOO_LARGE, when the object would be larger than the heap may be. */
 static inline void *shale_allocate_array(shale_mutator *mutator, const shale_type *type, size_t length);
 
 /* ------------------------------------------------------------------------------------------------ */
@@ -440,7 +446,9 @@ static inline void shale_store_root(shale_mutator *mutator, void *slot, void *va
 static inline void shale_store_root_value(shale_mutator *mutator, shale_value *slot, shale_value value);
 
 /* Moves `count` neighbouring pointer or value slots within or between objects, as memmove would, with the
- * write barrier for the destination. Any attached thread; does not collect. */
+ * write barrier for the destination. Any attached thread; does not collect, however many there are: about a
+ * millisecond for a million slots, for which this thread keeps a collector waiting that wants it to stop. So where there
+ * may be very many, move them in parts, with shale_poll in between. */
 SHALE_API void shale_move_slots(shale_mutator *mutator, void *object, void *to, const void *from,
                                 size_t count);
 

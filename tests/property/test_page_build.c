@@ -155,7 +155,7 @@ static void *work(void *argument)
 {
     struct worker *worker = argument;
     if (worker->number == 1) {
-        while (compact_next_region(worker->compaction, &worker->builder))
+        while (compact_next_unit(worker->compaction, &worker->builder))
             continue;
         return NULL;
     }
@@ -188,7 +188,7 @@ static void test_pages_by_several_threads(void **state)
             if (i != 0)
                 assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
         }
-        while (compact_next_region(&compaction, &workers[0].builder))
+        while (compact_next_unit(&compaction, &workers[0].builder))
             continue;
         /* The other worker may be in the middle of its last region: the end must not overtake it. */
         compact_end(&compaction, &workers[0].builder);

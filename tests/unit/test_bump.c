@@ -251,7 +251,7 @@ static void flip(struct scene *scene)
 static void settle(struct scene *scene)
 {
     struct views *views = &scene->memory->views;
-    page_release_rest(&scene->memory->pages, scene->memory->pages.count);
+    page_release_rest(&scene->memory->pages, 0, scene->memory->pages.count);
     scene->os.os.faults_unregister(&scene->os.os, scene->memory->pages.faults, views->mutator, views->span);
     page_states_settle(&scene->memory->pages);
 }

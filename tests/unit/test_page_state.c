@@ -62,7 +62,7 @@ static void flip(struct scene *scene)
 static void settle(struct scene *scene, page_number used)
 {
     const struct os *os = &scene->os.os;
-    page_release_rest(&scene->states, used);
+    page_release_rest(&scene->states, 0, used);
     assert_int_equal(os->faults_unregister(os, scene->faults, scene->views.mutator, scene->views.span), 0);
     page_states_settle(&scene->states);
 }
@@ -166,7 +166,7 @@ static void test_wake_of_a_released_page(void **state)
 {
     struct scene *scene = *state;
     flip(scene);
-    page_release_rest(&scene->states, PAGES);
+    page_release_rest(&scene->states, 0, PAGES);
     size_t waiter;
     assert_false(os_simulated_touch(&scene->os, 6, &waiter));
     assert_int_equal(page_wake(&scene->states, 6), 0);
@@ -299,7 +299,7 @@ static void test_release_waits_for_builders(void **state)
     claim(scene, 70, 3);
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, publish_later, scene), 0);
-    page_release_rest(&scene->states, PAGES);
+    page_release_rest(&scene->states, 0, PAGES);
     assert_published(scene, 70, 3);
     page_wait(&scene->states, 71);
     pthread_join(thread, NULL);

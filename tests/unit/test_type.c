@@ -72,9 +72,9 @@ static void test_refusals_of_names_and_sizes(void **state)
     refuse(NULL, "NULL");
     refuse(&(shale_type_spec){.size = 8}, "no name");
     refuse(&(shale_type_spec){.name = "", .size = 8}, "no name");
-    refuse(&(shale_type_spec){.name = "big", .size = SHALE_OBJECT_MAX + 1}, "larger than");
-    refuse(&(shale_type_spec){.name = "big", .element_size = SHALE_OBJECT_MAX + 1}, "larger than");
-    refuse(&(shale_type_spec){.name = "huge", .size = SIZE_MAX}, "larger than");
+    refuse(&(shale_type_spec){.name = "big", .size = TYPE_SIZE_MAX + 1}, "more than 1 GiB");
+    refuse(&(shale_type_spec){.name = "big", .element_size = TYPE_SIZE_MAX + 1}, "more than 1 GiB");
+    refuse(&(shale_type_spec){.name = "huge", .size = SIZE_MAX}, "more than 1 GiB");
 }
 
 static void test_refusals_of_slots(void **state)
