@@ -41,6 +41,7 @@ struct collector_statistics {
     atomic_u64 goal_bytes;        /* of the pace */
     atomic_u64 faults_last_cycle; /* that flipped */
     atomic_u64 faults_worst_cycle;
+    atomic_u64 flips_held_off;
     atomic_u64 regions_held_back;
     atomic_u64 regions_pinned; /* by the last plan, as are the following */
     atomic_u64 regions_pinned_long;

@@ -85,6 +85,19 @@ static void plan(struct collector *collector, enum plan_scope scope)
     }
 }
 
+/* Mutators that look at the plan for identity hashes do so between safepoints: after the stop, which is as short as any, none
+ * does, and what they were told before is kept [hash]. */
+static void give_up_moving(struct collector *collector)
+{
+    const struct world *world = collector->world;
+    world->stop(world->context);
+    plan_drop(&collector->plan);
+    world->resume(world->context);
+    stop_recording(collector);
+    plan_return_regions(&collector->plan);
+    plan_clear(&collector->plan);
+}
+
 static void compact_task(void *argument, unsigned index)
 {
     struct collector *collector = argument;
@@ -114,6 +127,23 @@ static void verify_end(struct collector *collector)
     world->resume(world->context);
 }
 
+static void move(struct collector *collector, struct cycle_outcome *outcome)
+{
+    const struct world *world = collector->world;
+    record_births(collector);
+    if (!world->begin_moving(world->context)) {
+        outcome_of_giving_up(outcome, collector);
+        give_up_moving(collector);
+        return;
+    }
+    bool concurrent = flip(collector);
+    collector_set_flipped(collector, outcome->number);
+    outcome_of_flip(outcome, collector);
+    compact(collector, concurrent);
+    reclaim(collector, concurrent);
+    world->end_moving(world->context);
+}
+
 void cycle_run(struct collector *collector, uint64_t number, enum plan_scope scope)
 {
     struct cycle_outcome outcome = {.number = number};
@@ -127,12 +157,7 @@ void cycle_run(struct collector *collector, uint64_t number, enum plan_scope sco
         stop_recording(collector);
         plan_clear(&collector->plan);
     } else {
-        record_births(collector);
-        bool concurrent = flip(collector);
-        collector_set_flipped(collector, number);
-        outcome_of_flip(&outcome, collector);
-        compact(collector, concurrent);
-        reclaim(collector, concurrent);
+        move(collector, &outcome);
     }
     if (collector->options.verify != 0)
         verify_end(collector);

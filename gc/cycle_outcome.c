@@ -35,6 +35,16 @@ void outcome_of_plan(struct cycle_outcome *outcome, struct collector *collector)
     report_pins(collector);
 }
 
+void outcome_of_giving_up(struct cycle_outcome *outcome, struct collector *collector)
+{
+    outcome->held_off = true;
+    outcome->moved = 0;
+    outcome->evacuated = 0;
+    outcome->destinations = 0;
+    outcome->gained = collector->plan.young || outcome->freed != 0;
+    atomic_u64_fetch_add(&collector->statistics.flips_held_off, 1);
+}
+
 void outcome_of_flip(struct cycle_outcome *outcome, const struct collector *collector)
 {
     const struct plan *plan = &collector->plan;
@@ -64,7 +74,8 @@ void outcome_record(struct cycle_outcome *outcome, struct collector *collector)
 void outcome_log(const struct cycle_outcome *outcome, const struct collector *collector)
 {
     const struct region_table *regions = &collector->memory->regions;
-    char flipped[96] = "no flip";
+    char flipped[96];
+    snprintf(flipped, sizeof flipped, "%s", outcome->held_off ? "the flip was held off" : "no flip");
     if (outcome->evacuated != 0)
         snprintf(flipped, sizeof flipped,
                  "%" PRIu64 " us to stop, %" PRIu64 " us in the flip, %" PRIu64 " faults",

@@ -13,6 +13,7 @@ struct cycle_outcome {
     uint32_t freed;        /* regions that held nothing live */
     uint32_t evacuated;    /* regions; 0: there was no flip */
     uint32_t destinations; /* regions */
+    bool held_off;         /* it would have moved, but for critical sections */
     uint32_t held_back;    /* of those evacuated, that stayed after all */
     struct swept swept;    /* large objects */
     bool gained;           /* regions, for whomever, or progress towards one */
@@ -22,6 +23,9 @@ struct cycle_outcome {
 
 /* When planning is done. */
 void outcome_of_plan(struct cycle_outcome *outcome, struct collector *collector);
+
+/* When nothing may move, before the plan is forgotten. */
+void outcome_of_giving_up(struct cycle_outcome *outcome, struct collector *collector);
 
 /* When the flip is over, before the plan is forgotten: what was held back gained nothing. */
 void outcome_of_flip(struct cycle_outcome *outcome, const struct collector *collector);

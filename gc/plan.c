@@ -276,6 +276,23 @@ void plan_make(struct plan *plan, enum plan_scope scope, unsigned sparse_percent
     atomic_u32_store_release(&plan->stage, PLAN_MADE);
 }
 
+void plan_drop(struct plan *plan)
+{
+    atomic_u32_store(&plan->stage, PLAN_NONE);
+}
+
+void plan_return_regions(struct plan *plan)
+{
+    struct memory *memory = plan->memory;
+    for (region_number i = 0; i < plan->evacuated_count; i++)
+        region_hold_back(&memory->regions, plan->evacuated[i]);
+    for (region_number i = 0; i < plan->destination_count; i++) {
+        plan->roles[plan->destinations[i]] = ROLE_STAY;
+        memory_seal_region(memory, plan->destinations[i]);
+    }
+    return_destinations(plan, 0);
+}
+
 void plan_clear(struct plan *plan)
 {
     for (region_number i = 0; i < plan->evacuated_count; i++) {

@@ -95,6 +95,11 @@ void plan_destroy(struct plan *plan);
  * there is anything to move; if not, the plan is empty. */
 void plan_make(struct plan *plan, enum plan_scope scope, unsigned sparse_percent, region_number reserve);
 
+/* Nothing will move after all. The world is stopped: nobody looks at the plan any more. */
+void plan_drop(struct plan *plan);
+/* Then, mutators running: gives the regions back that it had taken. plan_clear is to follow. */
+void plan_return_regions(struct plan *plan);
+
 /* Forgets everything, after reclaim. */
 void plan_clear(struct plan *plan);
 

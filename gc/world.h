@@ -35,6 +35,11 @@ struct world {
     /* Running: returns when all that were adding or removing roots of the heap at the call are done with it. */
     void (*await_root_changes)(void *context);
 
+    /* Running, a plan is made: whether it may be carried out. It may take a while to find out. If so, mutators that rely on
+     * nothing being moved wait until `end_moving`, when no page is stale any more. */
+    bool (*begin_moving)(void *context);
+    void (*end_moving)(void *context);
+
     /* Returns when every mutator is stopped or in a native section; they stay so until `resume`. */
     void (*stop)(void *context);
     void (*resume)(void *context);

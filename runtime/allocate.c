@@ -27,10 +27,7 @@ static void stress(struct mutator *mutator)
     unsigned every = mutator->heap->options.stress;
     if (every == 0 || ++mutator->slow_paths % every != 0)
         return;
-    uint64_t number = collector_request(collector, PLAN_EVERYTHING);
-    mutator_begin_wait(mutator);
-    collector_wait_flipped(collector, number);
-    mutator_end_wait(mutator);
+    mutator_await_cycle(mutator, collector_wait_flipped, collector_request(collector, PLAN_EVERYTHING));
 }
 
 /* Says once for each cycle that somebody had to wait for it. No lock is held, and the thread counts as native. */
@@ -58,7 +55,9 @@ static bool stall(struct mutator *mutator, unsigned attempt)
     uint64_t began = clock_nanoseconds();
     atomic_u64_cas_full(&collector->stalled_at, 0, began);
     mutator_begin_wait(mutator);
+    critical_begin_stuck(mutator);
     collector_wait_completed(collector, number);
+    critical_end_stuck(mutator);
     uint64_t waited = clock_nanoseconds() - began;
     durations_record(&mutator->heap->allocation_stalls, waited);
     log_stall(mutator, number, waited);

@@ -14,10 +14,7 @@ shale_status shale_collect(shale_mutator *api, shale_collect_kind kind)
     shale_status status = mutator_check(mutator, "shale_collect");
     if (status != SHALE_OK)
         return status;
-    uint64_t number = request(mutator, kind);
-    mutator_begin_wait(mutator);
-    collector_wait_completed(&mutator->heap->collector, number);
-    mutator_end_wait(mutator);
+    mutator_await_cycle(mutator, collector_wait_completed, request(mutator, kind));
     return SHALE_OK;
 }
 

@@ -123,6 +123,17 @@ static void world_set_stage(void *context, enum mark_stage stage)
     ((shale_heap *)context)->safepoint.stage = stage;
 }
 
+static bool world_begin_moving(void *context)
+{
+    shale_heap *heap = context;
+    return critical_begin_moving(&heap->critical, &heap->safepoint);
+}
+
+static void world_end_moving(void *context)
+{
+    critical_end_moving(&((shale_heap *)context)->critical);
+}
+
 static void world_log(void *context, shale_log_level level, const char *line)
 {
     log_line(&((shale_heap *)context)->log, level, "%s", line);
@@ -143,6 +154,8 @@ static const struct world world_functions = {
     .settle_roots = world_settle_roots,
     .visit_mutators = world_visit_mutators,
     .set_stage = world_set_stage,
+    .begin_moving = world_begin_moving,
+    .end_moving = world_end_moving,
     .log = world_log,
 };
 
@@ -283,11 +296,13 @@ static shale_status create_parts(shale_heap *heap, const struct os *os, shale_er
     handles_init(&heap->handles);
     finalizers_init(&heap->finalizers);
     pins_init(&heap->pins, &heap->memory);
+    critical_init(&heap->critical, heap->options.critical * UINT64_C(1000000));
     root_list_init(&heap->roots, heap, NULL);
     shale_status status = create_collector(heap, error);
     if (status == SHALE_OK)
         return SHALE_OK;
     root_list_destroy(&heap->roots);
+    critical_destroy(&heap->critical);
     pins_destroy(&heap->pins);
     finalizers_destroy(&heap->finalizers);
     handles_destroy(&heap->handles);
@@ -304,6 +319,7 @@ static void destroy_parts(shale_heap *heap)
         heap->memory.os->faults_close(heap->memory.os, faults);
     mutator_free_detached(heap);
     root_list_destroy(&heap->roots);
+    critical_destroy(&heap->critical);
     pins_destroy(&heap->pins);
     finalizers_destroy(&heap->finalizers);
     handles_destroy(&heap->handles);

@@ -10,6 +10,7 @@
 
 #include "gc/collector.h"
 #include "heap/memory.h"
+#include "runtime/critical.h"
 #include "runtime/finalizers.h"
 #include "runtime/handles.h"
 #include "runtime/log.h"
@@ -28,6 +29,7 @@ struct shale_heap {
     struct handles handles;
     struct finalizers finalizers;
     struct pins pins;
+    struct critical critical;
     struct weak_table_types weak_table_types;
     struct root_list roots;             /* visitors of the whole heap */
     struct shale_visitor *root_update;  /* written while the world is stopped; see roots.h */

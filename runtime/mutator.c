@@ -104,6 +104,9 @@ shale_mutator *shale_attach(shale_heap *heap, shale_error *error)
     mutator->roots_stale = false;
     mutator->slow_paths = 0;
     mutator->pin_scopes = NULL;
+    mutator->critical_depth = 0;
+    mutator->critical_named = 0;
+    atomic_u64_store(&mutator->critical_since, 0);
     mutator->error = (shale_error){.status = SHALE_OK};
     mutator->thread_id = heap->memory.os->thread_id(heap->memory.os);
     mutator->attached = true;
@@ -126,6 +129,9 @@ shale_status shale_detach(shale_mutator *api)
     if (mutator->pin_scopes != NULL)
         return mutator_misuse(mutator, SHALE_ERROR_MISUSE, "shale_detach",
                               "pin scopes are still open; end them first");
+    if (mutator->critical_depth != 0)
+        return mutator_misuse(mutator, SHALE_ERROR_MISUSE, "shale_detach",
+                              "the thread is in a critical section; leave it first");
     mutator_poll(mutator);
     bump_close(&mutator->local.bump, &mutator->heap->memory);
     root_list_clear(&mutator->roots);
@@ -166,6 +172,16 @@ void mutator_end_wait(struct mutator *mutator)
     safepoint_leave_native(&mutator->heap->safepoint, mutator);
     if (roots_update(mutator))
         roots_bring(mutator);
+}
+
+void mutator_await_cycle(struct mutator *mutator, void (*await)(struct collector *collector, uint64_t number),
+                         uint64_t number)
+{
+    mutator_begin_wait(mutator);
+    critical_begin_stuck(mutator);
+    await(&mutator->heap->collector, number);
+    critical_end_stuck(mutator);
+    mutator_end_wait(mutator);
 }
 
 void shale_poll_slow(shale_mutator *api)

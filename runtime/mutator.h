@@ -27,6 +27,9 @@ struct mutator {
     struct root_list roots;
     struct scope_blocks scope_blocks;
     shale_pin_scope *pin_scopes; /* the innermost open one */
+    unsigned critical_depth;     /* [critical]; and the following */
+    uint64_t critical_named;
+    atomic_u64 critical_since; /* nanoseconds; 0: in no section */
     pthread_mutex_t roots_lock;
     bool roots_stale; /* the last flip's root update is still to be done */
     unsigned slow_paths;
@@ -53,6 +56,10 @@ shale_status mutator_misuse(struct mutator *mutator, shale_status status, const 
 
 /* Stops here if the collector wants it. */
 void mutator_poll(struct mutator *mutator);
+
+/* Waits for a cycle by one of the functions for it. */
+void mutator_await_cycle(struct mutator *mutator, void (*await)(struct collector *collector, uint64_t number),
+                         uint64_t number);
 
 /* Around anything in a call that waits: the collector does not wait for this thread meanwhile. */
 void mutator_begin_wait(struct mutator *mutator);

@@ -18,8 +18,9 @@
  *    section, or by trying it and polling in between: a thread that waits for it without being stoppable would
  *    keep the collector waiting, and the collector the lock's holder. Leaving a native section with the lock
  *    in hand is fine.
- *  - Do not hand the address of heap memory to a system call. While the heap is being compacted a page may
- *    not be there yet: the call may fail with EFAULT. Copy through a buffer outside the heap.
+ *  - Do not hand the address of heap memory to a system call, except inside a critical section (shale_enter_critical). While the
+ *    heap is being compacted a page may not be there yet: the call may fail with EFAULT, also for objects that are pinned.
+ *    Or copy through a buffer outside the heap.
  *  - In fault mode "signal", SIGBUS belongs to Shale for addresses inside its heaps (other addresses are
  *    passed on to the handler that was installed before), and no attached thread may block SIGBUS.
  *  - A child process made by fork does not have the heap. It may exec or _exit; calls on the heap fail
@@ -217,6 +218,8 @@ typedef struct shale_options {
     void (*finalizers_queued)(void *context);
     void *finalizers_queued_context;
     shale_encoding encoding; /* of all slots declared as values */
+    /* "critical": ms for which critical sections hold off a cycle's moving; see shale_enter_critical */
+    unsigned critical;
 } shale_options;
 
 enum { SHALE_FAULTS_THREAD = 0, SHALE_FAULTS_SIGNAL = 1 };
@@ -288,26 +291,26 @@ typedef struct shale_durations {
 
 typedef struct shale_statistics {
     shale_compaction compaction;
-    uint64_t cycles;             /* complete cycles */
-    uint64_t flips;              /* cycles that moved objects */
-    uint64_t objects_marked;     /* summed over cycles */
-    uint64_t bytes_marked;       /* summed over cycles */
-    uint64_t objects_moved;      /* summed over cycles */
-    uint64_t bytes_moved;        /* summed over cycles */
-    uint64_t pages_by_workers;   /* pages built in the background */
-    uint64_t pages_by_server;    /* pages built by the fault server */
-    uint64_t pages_by_mutators;  /* pages built by them: in signal handlers, and on their way out of flips */
-    uint64_t pages_in_pause;     /* pages built inside a pause: no concurrent compaction */
-    uint64_t pages_clean;        /* pages that needed no building: nothing they refer to had moved */
-    uint64_t faults;             /* faults of mutators on stale pages; over flips: faults per cycle */
-    uint64_t faults_last_cycle;  /* of them, in the last cycle that flipped */
-    uint64_t faults_worst_cycle; /* the most in one cycle */
-    uint64_t allocation_stalls;  /* times a thread waited for a cycle before it got memory */
-    uint64_t bytes_allocated;    /* by mutators since creation, counted by allocation chunks */
-    uint64_t live_bytes;         /* found live by the last mark */
-    uint64_t finalizers_waiting; /* objects in the queue of shale_finalizer_take */
-    uint64_t
-        regions_held_back; /* that were to be moved and stayed, pinned at the last moment; summed over cycles */
+    uint64_t cycles;              /* complete cycles */
+    uint64_t flips;               /* cycles that moved objects */
+    uint64_t objects_marked;      /* summed over cycles */
+    uint64_t bytes_marked;        /* summed over cycles */
+    uint64_t objects_moved;       /* summed over cycles */
+    uint64_t bytes_moved;         /* summed over cycles */
+    uint64_t pages_by_workers;    /* pages built in the background */
+    uint64_t pages_by_server;     /* pages built by the fault server */
+    uint64_t pages_by_mutators;   /* pages built by them: in signal handlers, and on their way out of flips */
+    uint64_t pages_in_pause;      /* pages built inside a pause: no concurrent compaction */
+    uint64_t pages_clean;         /* pages that needed no building: nothing they refer to had moved */
+    uint64_t faults;              /* faults of mutators on stale pages; over flips: faults per cycle */
+    uint64_t faults_last_cycle;   /* of them, in the last cycle that flipped */
+    uint64_t faults_worst_cycle;  /* the most in one cycle */
+    uint64_t allocation_stalls;   /* times a thread waited for a cycle before it got memory */
+    uint64_t bytes_allocated;     /* by mutators since creation, counted by allocation chunks */
+    uint64_t live_bytes;          /* found live by the last mark */
+    uint64_t finalizers_waiting;  /* objects in the queue of shale_finalizer_take */
+    uint64_t flips_held_off;      /* cycles that would have moved objects, but for critical sections */
+    uint64_t regions_held_back;   /* that were to move and stayed, pinned at the last moment; over cycles */
     uint64_t regions_pinned;      /* in which the last cycle found objects pinned */
     uint64_t regions_pinned_long; /* of them, those that were for 16 cycles in a row, or more */
     uint64_t bytes_pinned_long;   /* that are not live in those, and cannot be used while they are pinned */
@@ -413,6 +416,21 @@ static inline void shale_poll(shale_mutator *mutator);
  * collect (addresses in frames change while inside). */
 SHALE_API shale_status shale_enter_native(shale_mutator *mutator);
 SHALE_API shale_status shale_leave_native(shale_mutator *mutator);
+
+/* Enters and leaves a critical section, in which nothing moves and all memory of the heap may be handed to system calls: read
+ * and write may use an object's bytes where they are. Sections nest; each is to be left. Entering waits for a compaction that runs, as
+ * in a native section; leaving does not wait.
+ *
+ * Handshakes and stops are served inside as everywhere, so a system call that may block belongs into a native section
+ * within the critical one. Cycles run and free what is dead, but move nothing: one that is about to waits for all sections to
+ * end, while threads that want to enter wait for it, for as many milliseconds as the option `critical` says; then it ends without
+ * having moved anything, and the log names the threads. One that is asked for inside a section, by shale_collect or
+ * an allocation that finds no memory, moves nothing at once. So allocating is allowed inside, but a heap that would have to be
+ * compacted for it counts as full.
+ *
+ * Any attached thread; entering may collect (before the section begins), leaving does not. */
+SHALE_API shale_status shale_enter_critical(shale_mutator *mutator);
+SHALE_API shale_status shale_leave_critical(shale_mutator *mutator);
 
 /* The last failure of a call on this mutator. Any attached thread. Lives until the next failing call. */
 SHALE_API const shale_error *shale_last_error(const shale_mutator *mutator);

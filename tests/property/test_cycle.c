@@ -53,6 +53,7 @@ struct scene {
 /* Of all scenes: else they have shown little. */
 static uint64_t clean_slots;
 static uint64_t held_back;
+static uint64_t flips_held_off;
 
 static void require(struct scene *scene, bool holds, const char *wrong)
 {
@@ -215,8 +216,10 @@ static void pin_some(struct scene *scene, unsigned most)
 {
     const struct model *model = &scene->model;
     for (unsigned i = 0; i < most && scene->pinned_count < PINS_MAX && model->count != 0; i++) {
-        region_number region =
-            region_of(model->objects[test_random_below(&scene->random, model->count)].offset);
+        const struct model_object *object = &model->objects[test_random_below(&scene->random, model->count)];
+        if (!object->live)
+            continue;
+        region_number region = region_of(object->offset);
         region_pin(&scene->model.memory.regions, region);
         scene->pinned[scene->pinned_count++] = region;
     }
@@ -250,10 +253,22 @@ static void expect_places(struct scene *scene)
     model_pages_with_contents(&scene->model, scene->has_contents);
 }
 
+/* What mutators were told and have pinned by then must hold when nothing moves after all. */
+static bool held_off(void *context)
+{
+    struct scene *scene = context;
+    if (!test_random_chance(&scene->random, 20))
+        return false;
+    model_ask_some(&scene->model, &scene->collector.plan, 5);
+    pin_some(scene, 2);
+    flips_held_off++;
+    return true;
+}
+
 static void on_stopped(void *context)
 {
     struct scene *scene = context;
-    if (scene->flipping || scene->collector.plan.evacuated_count == 0)
+    if (scene->flipping || !scene->fake.moving)
         return;
     store_some(scene, 20); /* before they stopped */
     /* The flip. What was born since marking is written by now; addresses change from here on. */
@@ -447,6 +462,7 @@ static void scene_open(struct scene *scene, enum shale_compaction compaction)
     scene->fake.on_stopped = on_stopped;
     scene->fake.on_resumed = on_resumed;
     scene->fake.on_handshake = on_handshake;
+    scene->fake.held_off = held_off;
     scene->image = malloc(scene->model.memory.views.regions);
     scene->has_contents = malloc(region_pages(scene) * sizeof(bool));
     assert_non_null(scene->image);
@@ -560,6 +576,13 @@ static void test_some_regions_were_held_back(void **state)
         assert_true(held_back > 0);
 }
 
+static void test_some_flips_were_held_off(void **state)
+{
+    (void)state;
+    if (!test_quick())
+        assert_true(flips_held_off > 0);
+}
+
 int main(void)
 {
     test_seed();
@@ -569,6 +592,7 @@ int main(void)
         cmocka_unit_test(test_faults_by_thread),
         cmocka_unit_test(test_some_pages_were_clean),
         cmocka_unit_test(test_some_regions_were_held_back),
+        cmocka_unit_test(test_some_flips_were_held_off),
     };
     return cmocka_run_group_tests_name("property.cycle", tests, NULL, NULL);
 }

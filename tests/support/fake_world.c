@@ -157,6 +157,21 @@ static void fake_set_stage(void *context, enum mark_stage stage)
     fake->stage = stage;
 }
 
+static bool fake_begin_moving(void *context)
+{
+    struct fake_world *fake = context;
+    require(fake, !fake->stopped && !fake->moving, "moving began while the world was stopped, or twice");
+    fake->moving = fake->held_off == NULL || !fake->held_off(fake->context);
+    return fake->moving;
+}
+
+static void fake_end_moving(void *context)
+{
+    struct fake_world *fake = context;
+    require(fake, fake->moving, "moving ended that had not begun");
+    fake->moving = false;
+}
+
 static void fake_log(void *context, shale_log_level level, const char *line)
 {
     struct fake_world *fake = context;
@@ -182,6 +197,8 @@ void fake_world_init(struct fake_world *fake, struct model *model)
         .settle_roots = fake_settle_roots,
         .visit_mutators = fake_visit_mutators,
         .set_stage = fake_set_stage,
+        .begin_moving = fake_begin_moving,
+        .end_moving = fake_end_moving,
         .log = fake_log,
     };
     log_lines_init(&fake->lines);

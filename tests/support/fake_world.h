@@ -40,7 +40,10 @@ struct fake_world {
     void (*on_resumed)(void *context);
     void (*before_handshake)(void *context, enum mark_stage stage);
     void (*on_handshake)(void *context);
+    /* Whether critical sections hold off the flip; NULL: never. */
+    bool (*held_off)(void *context);
     void *context;
+    bool moving;
     const char *violation;
 };
 

@@ -11,7 +11,7 @@
 
 static bool is_evacuated(const struct plan *plan, size_t offset)
 {
-    return plan->roles != NULL && plan->roles[offset / REGION_SIZE] == ROLE_EVACUATED;
+    return atomic_u32_load(&plan->stage) == PLAN_MADE && plan->roles[offset / REGION_SIZE] == ROLE_EVACUATED;
 }
 
 void model_ask(struct model *model, const struct plan *plan, struct model_object *object)
