@@ -74,6 +74,11 @@ struct collector {
     uint64_t last_flip_pause;
     uint32_t pins_reported; /* regions pinned for long, when the log last said so; the collector thread's */
     atomic_u32 trigger;     /* free regions at which a mutator asks for a cycle */
+    /* Bytes outside of the heap that objects hold, and all that were ever added: written by any thread; and how many make a mutator
+     * ask for a cycle. */
+    atomic_u64 external_bytes;
+    atomic_u64 external_added;
+    atomic_u64 external_trigger;
     /* When the first mutator ran out of memory since the last cycle ended; 0: none did. */
     atomic_u64 stalled_at;
     /* Memory is not given back before: the system refused it. The collector thread's. */

@@ -161,6 +161,8 @@ void cycle_run(struct collector *collector, uint64_t number, enum plan_scope sco
     }
     if (collector->options.verify != 0)
         verify_end(collector);
+    atomic_u64_fetch_add(&collector->external_bytes,
+                         -collector->world->free_external(collector->world->context));
     outcome_record(&outcome, collector);
     cycle_pace_end(collector, &outcome);
     outcome_log(&outcome, collector);

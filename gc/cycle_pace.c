@@ -9,6 +9,7 @@ static void publish_pace(struct collector *collector)
     uint32_t left = trigger < count ? count - (uint32_t)trigger : 0;
     atomic_u32_store(&collector->trigger, left > collector->reserve ? left : collector->reserve);
     atomic_u64_store(&collector->statistics.goal_bytes, pace->goal);
+    atomic_u64_store(&collector->external_trigger, pace->external_trigger);
 }
 
 void cycle_pace_init(struct collector *collector)
@@ -27,6 +28,7 @@ static struct pace_moment moment(struct collector *collector)
         .now = clock_nanoseconds(),
         .allocated = atomic_u64_load(&collector->memory->bytes_allocated),
         .stalled_at = atomic_u64_load(&collector->stalled_at),
+        .external_added = atomic_u64_load(&collector->external_added),
     };
 }
 
@@ -54,6 +56,7 @@ void cycle_pace_end(struct collector *collector, const struct cycle_outcome *out
         .used = (uint64_t)(regions->count - region_free_count(regions)) << REGION_SHIFT,
         .copies = (uint64_t)copies << REGION_SHIFT,
         .moved = outcome->evacuated != 0,
+        .external = atomic_u64_load(&collector->external_bytes),
     };
     /* Who stalls between the two looks is forgotten, and has memory now. */
     atomic_u64_store(&collector->stalled_at, 0);

@@ -219,6 +219,8 @@ void mark_weak(struct mark *mark)
     weak_end(&mark->weak);
     if (mark->finalizable != 0)
         world->publish_finalizable(world->context);
+    /* What is dead now stays so. */
+    world->find_dead_external(world->context, is_dead, mark->memory);
 }
 
 void mark_count(struct mark *mark)

@@ -37,6 +37,17 @@ static void estimate_add(struct pace_estimate *estimate, double value)
     estimate->last = value;
 }
 
+static void sample_external(struct pace *pace, const struct pace_moment *moment)
+{
+    uint64_t duration = less(moment->now, pace->external_sampled);
+    if (duration < PACE_SAMPLE_MIN)
+        return;
+    estimate_add(&pace->external_rate,
+                 (double)less(moment->external_added, pace->external_added) / (double)duration);
+    pace->external_sampled = moment->now;
+    pace->external_added = moment->external_added;
+}
+
 static double larger(double a, double b)
 {
     return a > b ? a : b;
@@ -62,17 +73,23 @@ static double spread(double mean_a, double deviation_a, double mean_b, double de
     return a > b ? a + b / 2 : b + a / 2;
 }
 
-double pace_expected_allocation(const struct pace *pace, uint64_t live)
+/* Bytes that come at a rate in a cycle with so much live. */
+static double expected(const struct pace *pace, const struct pace_estimate *rate, double rate_least,
+                       uint64_t live)
 {
-    const struct pace_estimate *rate = &pace->rate;
     const struct pace_estimate *mark = &pace->mark;
     const struct pace_estimate *rest = pace->rest.known ? &pace->rest : mark;
     double duration = mark->mean + rest->mean;
     double margin =
         1 + DEVIATIONS * spread(rate->mean, rate->deviation, duration, mark->deviation + rest->deviation);
-    double usual = larger(rate->mean, pace->rate_between.mean / 2) * duration * margin;
+    double usual = larger(rate->mean, rate_least) * duration * margin;
     double last = rate->last * (mark->last + rest->last);
     return larger(usual, last) * (double)at_least(live, PACE_LEAST) * pace->caution;
+}
+
+double pace_expected_allocation(const struct pace *pace, uint64_t live)
+{
+    return expected(pace, &pace->rate, pace->rate_between.mean / 2, live);
 }
 
 /* ---- goal and trigger ------------------------------------------------------------------------------ */
@@ -106,6 +123,21 @@ static void aim(struct pace *pace, const struct pace_outcome *outcome, uint64_t 
     pace->trigger = at_least(pace->goal - early, outcome->used + between);
 }
 
+static void aim_external(struct pace *pace, const struct pace_moment *moment,
+                         const struct pace_outcome *outcome)
+{
+    pace->external_trigger = UINT64_MAX;
+    if (pace->settings.target_percent == 0)
+        return;
+    /* What was added in the cycle is not known to be live. */
+    uint64_t born = less(moment->external_added, pace->external_started);
+    uint64_t goal = goal_of(pace, less(outcome->external, born));
+    double meanwhile = expected(pace, &pace->external_rate, 0, outcome->live);
+    uint64_t early = meanwhile < (double)goal ? (uint64_t)meanwhile : goal;
+    uint64_t between = less(goal, outcome->external) / PACE_BETWEEN;
+    pace->external_trigger = at_least(goal - early, outcome->external + between);
+}
+
 void pace_init(struct pace *pace, const struct pace_settings *settings, uint64_t now)
 {
     *pace = (struct pace){.settings = *settings, .caution = CAUTION_MIN, .sampled = now};
@@ -114,6 +146,8 @@ void pace_init(struct pace *pace, const struct pace_settings *settings, uint64_t
         pace->goal = at_most(PACE_GOAL_MIN, settings->maximum);
     /* Nothing is known of the program yet. */
     pace->trigger = settings->target_percent != 0 ? pace->goal / 2 : pace->goal;
+    pace->external_trigger = settings->target_percent != 0 ? PACE_GOAL_MIN / 2 : UINT64_MAX;
+    pace->external_sampled = now;
 }
 
 /* ---- a cycle --------------------------------------------------------------------------------------- */
@@ -121,9 +155,11 @@ void pace_init(struct pace *pace, const struct pace_settings *settings, uint64_t
 void pace_cycle_started(struct pace *pace, const struct pace_moment *moment)
 {
     sample_rate(pace, &pace->rate_between, moment);
+    sample_external(pace, moment);
     if (pace->started != 0)
         pace->period = less(moment->now, pace->started);
     pace->started = moment->now;
+    pace->external_started = moment->external_added;
     pace->marked = moment->now;
 }
 
@@ -135,6 +171,7 @@ void pace_cycle_marked(struct pace *pace, uint64_t now)
 void pace_cycle_ended(struct pace *pace, const struct pace_moment *moment, const struct pace_outcome *outcome)
 {
     sample_rate(pace, &pace->rate, moment);
+    sample_external(pace, moment);
     double bytes = (double)at_least(outcome->live, PACE_LEAST);
     estimate_add(&pace->mark, (double)less(pace->marked, pace->started) / bytes);
     if (outcome->moved)
@@ -149,4 +186,5 @@ void pace_cycle_ended(struct pace *pace, const struct pace_moment *moment, const
     uint64_t growth = less(outcome->live, pace->live);
     pace->live = outcome->live;
     aim(pace, outcome, growth);
+    aim_external(pace, moment, outcome);
 }

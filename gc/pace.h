@@ -17,6 +17,9 @@
  * the next, or of what is left up to the maximum if that is less: mutators that allocate faster than memory can be
  * collected make the heap overrun its goal rather than have it collected without a break.
  *
+ * Memory outside of the heap that objects hold is kept within the target by itself: a cycle starts before it has grown to what a
+ * cycle left of it, times the target; at least PACE_GOAL_MIN. So both together are within the target, and there is no maximum.
+ *
  * Durations are learned as time for each byte that was live, marking and the rest of the cycle each by itself. Less
  * than PACE_LEAST bytes count as that many, which takes in what a cycle costs whatever is live. The
  * rate that counts is that while cycles run, as they slow mutators down; at least half of that between them is
@@ -59,20 +62,23 @@ struct pace_moment {
     uint64_t allocated; /* bytes, ever */
     uint64_t
         stalled_at; /* when the first mutator ran out of memory since the last cycle ended; 0: none did */
+    uint64_t external_added; /* bytes outside the heap, ever */
 };
 
 /* What a cycle found and left. */
 struct pace_outcome {
-    uint64_t live;   /* bytes, found by marking */
-    uint64_t used;   /* bytes of regions that are not free now */
-    uint64_t copies; /* bytes of free regions that the cycle needed for itself until it freed any */
-    bool moved;      /* it compacted */
+    uint64_t live;     /* bytes, found by marking */
+    uint64_t used;     /* bytes of regions that are not free now */
+    uint64_t copies;   /* bytes of free regions that the cycle needed for itself until it freed any */
+    bool moved;        /* it compacted */
+    uint64_t external; /* bytes held outside the heap now */
 };
 
 struct pace {
     struct pace_settings settings;
-    struct pace_estimate rate;         /* bytes allocated in a nanosecond while cycles run */
-    struct pace_estimate rate_between; /* the same between cycles */
+    struct pace_estimate rate;          /* bytes allocated in a nanosecond while cycles run */
+    struct pace_estimate rate_between;  /* the same between cycles */
+    struct pace_estimate external_rate; /* bytes added outside in a nanosecond, at any time */
     struct pace_estimate mark;   /* nanoseconds for each byte live, from the start to the end of marking */
     struct pace_estimate rest;   /* the same from there until memory is free, in cycles that moved anything */
     struct pace_estimate copies; /* bytes */
@@ -85,6 +91,10 @@ struct pace {
     uint64_t live;   /* by the last mark */
     uint64_t goal;
     uint64_t trigger;
+    uint64_t external_sampled; /* when the rate of what is added outside was looked at */
+    uint64_t external_added;   /* by then */
+    uint64_t external_started; /* when the last cycle started */
+    uint64_t external_trigger; /* bytes held outside at which a cycle has to start */
 };
 
 /* Sets goal and trigger of a heap in which nothing is live. */

@@ -29,6 +29,11 @@ struct world {
     void (*visit_queued)(void *context, struct shale_visitor *visitor);
     /* Running: what was moved to the queue may be taken. */
     void (*publish_finalizable)(void *context);
+    /* Running, all that is to be kept is marked: finds the objects with memory outside of the heap that are dead. */
+    void (*find_dead_external)(void *context, bool (*is_dead)(void *argument, uint64_t address),
+                               void *argument);
+    /* Running, when the cycle has ended: gives that memory back; returns how many bytes. */
+    uint64_t (*free_external)(void *context);
     /* Running: shows the roots that belong to no mutator. They may be changed at the same time, by stores that shade
      * what they overwrite. */
     void (*visit_heap_roots)(void *context, struct shale_visitor *visitor);

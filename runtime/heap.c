@@ -63,6 +63,7 @@ static void world_begin_root_update(void *context, struct shale_visitor *visitor
 static void world_settle_roots(void *context)
 {
     roots_settle(context);
+    externals_settle(&((shale_heap *)context)->externals, ((shale_heap *)context)->root_update);
     finalizers_settle(&((shale_heap *)context)->finalizers);
 }
 
@@ -106,6 +107,17 @@ static void world_publish_finalizable(void *context)
         heap->options.finalizers_queued(heap->options.finalizers_queued_context);
 }
 
+static void world_find_dead_external(void *context, bool (*is_dead)(void *argument, uint64_t address),
+                                     void *argument)
+{
+    externals_find_dead(&((shale_heap *)context)->externals, is_dead, argument);
+}
+
+static uint64_t world_free_external(void *context)
+{
+    return externals_free_dead(&((shale_heap *)context)->externals);
+}
+
 static void world_await_root_changes(void *context)
 {
     roots_await_changes(context);
@@ -146,6 +158,8 @@ static const struct world world_functions = {
     .queue_finalizable = world_queue_finalizable,
     .visit_queued = world_visit_queued,
     .publish_finalizable = world_publish_finalizable,
+    .find_dead_external = world_find_dead_external,
+    .free_external = world_free_external,
     .await_root_changes = world_await_root_changes,
     .stop = world_stop,
     .resume = world_resume,
@@ -288,7 +302,8 @@ static shale_status create_parts(shale_heap *heap, const struct os *os, shale_er
     if (result != 0)
         return error_set_system(error, -result, failed,
                                 "ask for a smaller heap, or raise the process's limits");
-    if (!weak_table_types_register(&heap->weak_table_types, &heap->memory.types)) {
+    if (!weak_table_types_register(&heap->weak_table_types, &heap->memory.types) ||
+        !externals_init(&heap->externals, &heap->memory)) {
         memory_destroy(&heap->memory);
         return error_set(error, SHALE_ERROR_MEMORY, "there is no memory for the types of tables");
     }
@@ -302,6 +317,7 @@ static shale_status create_parts(shale_heap *heap, const struct os *os, shale_er
     if (status == SHALE_OK)
         return SHALE_OK;
     root_list_destroy(&heap->roots);
+    externals_destroy(&heap->externals);
     critical_destroy(&heap->critical);
     pins_destroy(&heap->pins);
     finalizers_destroy(&heap->finalizers);
@@ -319,6 +335,7 @@ static void destroy_parts(shale_heap *heap)
         heap->memory.os->faults_close(heap->memory.os, faults);
     mutator_free_detached(heap);
     root_list_destroy(&heap->roots);
+    externals_destroy(&heap->externals);
     critical_destroy(&heap->critical);
     pins_destroy(&heap->pins);
     finalizers_destroy(&heap->finalizers);

@@ -11,6 +11,7 @@
 #include "gc/collector.h"
 #include "heap/memory.h"
 #include "runtime/critical.h"
+#include "runtime/externals.h"
 #include "runtime/finalizers.h"
 #include "runtime/handles.h"
 #include "runtime/log.h"
@@ -30,6 +31,7 @@ struct shale_heap {
     struct finalizers finalizers;
     struct pins pins;
     struct critical critical;
+    struct externals externals;
     struct weak_table_types weak_table_types;
     struct root_list roots;             /* visitors of the whole heap */
     struct shale_visitor *root_update;  /* written while the world is stopped; see roots.h */

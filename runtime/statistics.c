@@ -50,6 +50,7 @@ shale_status shale_heap_statistics(shale_heap *heap, shale_statistics *statistic
         .bytes_allocated = atomic_u64_load(&heap->memory.bytes_allocated),
         .live_bytes = atomic_u64_load(&counted->live_bytes),
         .finalizers_waiting = finalizers_waiting(&heap->finalizers),
+        .external_bytes = atomic_u64_load(&collector->external_bytes),
         .flips_held_off = atomic_u64_load(&counted->flips_held_off),
         .regions_held_back = atomic_u64_load(&counted->regions_held_back),
         .regions_pinned = atomic_u64_load(&counted->regions_pinned),

@@ -44,6 +44,13 @@ static void no_mutator_roots(void *context, struct mutator_local *local, struct 
     (void)visitor;
 }
 
+static void no_external(void *context, bool (*is_dead)(void *argument, uint64_t address), void *argument)
+{
+    (void)context;
+    (void)is_dead;
+    (void)argument;
+}
+
 static uint64_t no_finalizers(void *context, bool (*is_dead)(void *argument, uint64_t address),
                               void *argument)
 {
@@ -225,6 +232,7 @@ static void create_collector(struct graph *graph, enum shale_compaction compacti
                                   .visit_mutator_roots = no_mutator_roots,
                                   .visit_heap_roots = show_roots,
                                   .queue_finalizable = no_finalizers,
+                                  .find_dead_external = no_external,
                                   .await_root_changes = nothing,
                                   .stop = nothing,
                                   .resume = nothing,

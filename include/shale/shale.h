@@ -309,6 +309,7 @@ typedef struct shale_statistics {
     uint64_t bytes_allocated;     /* by mutators since creation, counted by allocation chunks */
     uint64_t live_bytes;          /* found live by the last mark */
     uint64_t finalizers_waiting;  /* objects in the queue of shale_finalizer_take */
+    uint64_t external_bytes;      /* held outside the heap because of objects in it */
     uint64_t flips_held_off;      /* cycles that would have moved objects, but for critical sections */
     uint64_t regions_held_back;   /* that were to move and stayed, pinned at the last moment; over cycles */
     uint64_t regions_pinned;      /* in which the last cycle found objects pinned */
@@ -614,6 +615,38 @@ SHALE_API shale_status shale_finalizer_add(shale_mutator *mutator, void *object,
 /* Takes the next object from the queue; NULL when there is none. It is an ordinary object from then on. `data` may be
  * NULL. Any attached thread; does not collect. What is done with it may allocate. */
 SHALE_API void *shale_finalizer_take(shale_mutator *mutator, uintptr_t *data);
+
+/* ------------------------------------------------------------------------------------------------ */
+/* Memory outside the heap                                                                            */
+
+/* Tells that the program holds so many bytes more, or less, outside the heap because of objects in it: they count for when a cycle
+ * starts, which is before they have grown to the option `target` times what the last cycle left of them, and not for
+ * heap_size. Adding: any attached thread, does not collect. Removing: any thread; fails with SHALE_ERROR_ARGUMENT,
+ * doing nothing, when less was added. */
+SHALE_API shale_status shale_external_add(shale_mutator *mutator, size_t bytes);
+SHALE_API shale_status shale_external_remove(shale_heap *heap, size_t bytes);
+
+/* An external object owns memory outside the heap, of whatever kind: when a cycle finds it dead, `free_function` is called once, on
+ * a thread of Shale's when the cycle has done its work, or on the thread that destroys the heap. It must not call into Shale, but
+ * for shale_external_remove, and should be quick: the next cycle waits for it. It is a small object that moves like others, and
+ * refers to none. The memory's bytes count as above until they are freed. For finalizers and weak references it is an object
+ * like any; it is dead when it cannot be reached from what waits to be finalized either. Opaque. */
+typedef struct shale_external shale_external;
+typedef void (*shale_external_free_function)(void *context, void *memory, size_t bytes);
+
+/* Creates one. Returns NULL when the heap is full or memory is out: `memory` is still the caller's then. Any attached thread;
+ * may collect. */
+SHALE_API shale_external *shale_external_create(shale_mutator *mutator, void *memory, size_t bytes,
+                                                shale_external_free_function free_function, void *context);
+
+/* The memory, and in `bytes`, which may be NULL, its size; NULL and 0 when it was released. It is there for as long as the caller
+ * keeps the object alive, in a frame, say, and nobody releases it. Any attached thread; does not collect. */
+SHALE_API void *shale_external_memory(shale_mutator *mutator, const shale_external *external, size_t *bytes);
+
+/* Has the memory freed now, on this thread, rather than when the object is dead. SHALE_ERROR_MISUSE, doing nothing, when it was
+ * before. Of threads that release at once, one does; those that use the memory meanwhile must order themselves. Any attached
+ * thread; does not collect. */
+SHALE_API shale_status shale_external_release(shale_mutator *mutator, shale_external *external);
 
 /* ------------------------------------------------------------------------------------------------ */
 /* Weak handles                                                                                       */

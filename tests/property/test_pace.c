@@ -375,12 +375,12 @@ static void test_stalls_do_not_count_as_time(void **state)
     for (int cycle = 0; cycle < 20; cycle++) {
         now += 10000000;
         allocated += 10000000;
-        pace_cycle_started(&pace, &(struct pace_moment){now, allocated, 0});
+        pace_cycle_started(&pace, &(struct pace_moment){now, allocated, 0, 0});
         uint64_t stalled_at = now + 1000000;
         now += 50000000;
         allocated += 1000000;
         pace_cycle_marked(&pace, now);
-        pace_cycle_ended(&pace, &(struct pace_moment){now, allocated, stalled_at},
+        pace_cycle_ended(&pace, &(struct pace_moment){now, allocated, stalled_at, 0},
                          &(struct pace_outcome){.live = 1 << 20, .used = 2 << 20, .moved = true});
         assert_true(fabs(pace.rate.mean - 1) < 0.01);
     }
@@ -400,18 +400,72 @@ static void test_jump_counts_at_once(void **state)
     for (int cycle = 0; cycle < 60; cycle++) {
         now += 100000000;
         allocated += 100000000;
-        pace_cycle_started(&pace, &(struct pace_moment){now, allocated, 0});
+        pace_cycle_started(&pace, &(struct pace_moment){now, allocated, 0, 0});
         pace_cycle_marked(&pace, now + 5000000);
         now += 10000000;
         uint64_t meanwhile = cycle == 30 ? 100000000 : 10000000;
         allocated += meanwhile;
-        pace_cycle_ended(&pace, &(struct pace_moment){now, allocated, 0},
+        pace_cycle_ended(&pace, &(struct pace_moment){now, allocated, 0, 0},
                          &(struct pace_outcome){.live = live, .used = live, .moved = true});
         double expected = pace_expected_allocation(&pace, live);
         assert_true(expected >= (double)meanwhile);
         if (cycle % 30 == 29)
             assert_true(expected < 1.3 * (double)meanwhile);
     }
+}
+
+/* Memory outside the heap grows at some rate, and a cycle leaves what is live of it: it stays within its target, whether or not there is
+ * anything in the heap, and cycles do not follow each other. */
+static void test_external_memory(void **state)
+{
+    (void)state;
+    for (unsigned round = 0; round < test_rounds(300, 50); round++) {
+        struct test_random random = test_random_make(test_seed(), 9000 + round);
+        unsigned target = (unsigned)test_random_between(&random, 150, 400);
+        double live = exp(between(&random, log(MIB), log(16384 * MIB)));
+        double goal = fmax(live * target / 100, (double)PACE_GOAL_MIN);
+        double room = goal - live;
+        double duration = between(&random, 1, 50) * MILLISECOND;
+        double rate = between(&random, 0.01, 0.4) * room / duration;
+        struct pace pace;
+        pace_init(&pace, &(struct pace_settings){target, (uint64_t)1 << 26}, (uint64_t)SECOND);
+        double now = SECOND;
+        double held = 0;
+        double added = 0;
+        for (unsigned cycle = 0; cycle < 40; cycle++) {
+            double until = fmax((double)pace.external_trigger, held) + rate * duration / 100;
+            now += (until - held) / rate + 1;
+            added += until - held;
+            pace_cycle_started(&pace, &(struct pace_moment){(uint64_t)now, 0, 0, (uint64_t)added});
+            now += duration;
+            added += rate * duration;
+            held = until + rate * duration;
+            if (cycle > 20 && held > goal * 1.02)
+                fail_msg("%.1f MiB outside the heap, %.1f live: more than the goal of %.1f", held / MIB,
+                         live / MIB, goal / MIB);
+            pace_cycle_marked(&pace, (uint64_t)(now - duration / 2));
+            held = live + rate * duration;
+            pace_cycle_ended(
+                &pace, &(struct pace_moment){(uint64_t)now, 0, 0, (uint64_t)added},
+                &(struct pace_outcome){
+                    .live = 1 << 20, .used = 1 << 20, .moved = true, .external = (uint64_t)held});
+            /* The least, which is for when cycles take longer than the room lasts, is enough here. */
+            assert_true((double)pace.external_trigger - held >= fmax(goal - held, 0) / PACE_BETWEEN / 1.1);
+        }
+    }
+}
+
+static void test_external_memory_without_a_target(void **state)
+{
+    (void)state;
+    struct pace pace;
+    pace_init(&pace, &(struct pace_settings){0, (uint64_t)1 << 26}, 0);
+    assert_true(pace.external_trigger == UINT64_MAX);
+    pace_cycle_started(&pace, &(struct pace_moment){1000, 0, 0, 1000});
+    pace_cycle_marked(&pace, 2000);
+    pace_cycle_ended(&pace, &(struct pace_moment){3000, 0, 0, 1 << 30},
+                     &(struct pace_outcome){.external = 1 << 30});
+    assert_true(pace.external_trigger == UINT64_MAX);
 }
 
 /* Whatever it is told: what comes out makes sense. */
@@ -428,19 +482,22 @@ static void test_nonsense(void **state)
             unsigned shift = (unsigned)test_random_below(&random, 60);
             struct pace_moment moment = {
                 test_random_next(&random) >> shift, test_random_next(&random) >> shift,
-                test_random_chance(&random, 50) ? 0 : test_random_next(&random) >> shift};
+                test_random_chance(&random, 50) ? 0 : test_random_next(&random) >> shift,
+                test_random_next(&random) >> shift};
             pace_cycle_started(&pace, &moment);
             pace_cycle_marked(&pace, test_random_next(&random) >> shift);
             struct pace_outcome outcome = {.live = test_random_next(&random) % (maximum + 1),
                                            .used = test_random_next(&random) % (maximum + 1),
                                            .copies = test_random_next(&random) % (maximum + 1),
-                                           .moved = test_random_chance(&random, 50)};
+                                           .moved = test_random_chance(&random, 50),
+                                           .external = test_random_next(&random) >> shift >> 4};
             moment.now = test_random_next(&random) >> shift;
             moment.allocated = test_random_next(&random) >> shift;
             pace_cycle_ended(&pace, &moment, &outcome);
             assert_true(pace.goal <= maximum && pace.goal > 0);
             assert_true(pace.trigger >= outcome.used);
             assert_true(pace.trigger <= maximum);
+            assert_true(pace.external_trigger >= outcome.external);
             assert_true(isfinite(pace_expected_allocation(&pace, outcome.live)));
         }
     }
@@ -461,6 +518,8 @@ int main(void)
         cmocka_unit_test(test_off),
         cmocka_unit_test(test_stalls_do_not_count_as_time),
         cmocka_unit_test(test_jump_counts_at_once),
+        cmocka_unit_test(test_external_memory),
+        cmocka_unit_test(test_external_memory_without_a_target),
         cmocka_unit_test(test_nonsense),
     };
     return cmocka_run_group_tests_name("property.pace", tests, NULL, NULL);

@@ -127,6 +127,13 @@ static void show_roots(void *context, struct shale_visitor *visitor)
     shale_visit_pointers(visitor, large->roots, large->root_count);
 }
 
+static void no_external(void *context, bool (*is_dead)(void *argument, uint64_t address), void *argument)
+{
+    (void)context;
+    (void)is_dead;
+    (void)argument;
+}
+
 static uint64_t no_finalizers(void *context, bool (*is_dead)(void *argument, uint64_t address),
                               void *argument)
 {
@@ -195,6 +202,7 @@ static void large_create(struct large *large, size_t count, uint32_t pointers)
                                   .handshake = no_handshake,
                                   .visit_heap_roots = show_roots,
                                   .queue_finalizable = no_finalizers,
+                                  .find_dead_external = no_external,
                                   .await_root_changes = no_changes};
 }
 

@@ -137,6 +137,20 @@ static void fake_publish_finalizable(void *context)
     finalizers->published = finalizers->queue_count;
 }
 
+static void fake_find_dead_external(void *context, bool (*is_dead)(void *argument, uint64_t address),
+                                    void *argument)
+{
+    (void)context;
+    (void)is_dead;
+    (void)argument;
+}
+
+static uint64_t fake_free_external(void *context)
+{
+    (void)context;
+    return 0;
+}
+
 /* Nobody changes roots of the heap while the collector runs. */
 static void fake_await_root_changes(void *context)
 {
@@ -187,6 +201,8 @@ void fake_world_init(struct fake_world *fake, struct model *model)
         .visit_mutator_roots = fake_visit_mutator_roots,
         .visit_heap_roots = fake_visit_heap_roots,
         .queue_finalizable = fake_queue_finalizable,
+        .find_dead_external = fake_find_dead_external,
+        .free_external = fake_free_external,
         .await_root_changes = fake_await_root_changes,
         .visit_queued = fake_visit_queued,
         .publish_finalizable = fake_publish_finalizable,

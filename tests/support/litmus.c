@@ -629,6 +629,13 @@ static void await_root_changes(void *context)
     (void)context;
 }
 
+static void no_external(void *context, bool (*is_dead)(void *argument, uint64_t address), void *argument)
+{
+    (void)context;
+    (void)is_dead;
+    (void)argument;
+}
+
 static uint64_t no_finalizers(void *context, bool (*is_dead)(void *argument, uint64_t address),
                               void *argument)
 {
@@ -798,6 +805,7 @@ static void open(struct explorer *explorer)
                                      .visit_mutator_roots = visit_mutator_roots,
                                      .visit_heap_roots = visit_heap_roots,
                                      .queue_finalizable = no_finalizers,
+                                     .find_dead_external = no_external,
                                      .await_root_changes = await_root_changes};
     assert_int_equal(workers_create(&explorer->workers, &explorer->os.os, 1), 0);
     assert_int_equal(
