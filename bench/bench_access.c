@@ -5,6 +5,7 @@
 #include "bench/gbench.h"
 #include "bench/support/samples.h"
 
+#include <pthread.h>
 #include <shale/shale.h>
 
 #include <stdlib.h>
@@ -178,6 +179,47 @@ static void handle_get_limit(gbench_state *state, void *context)
     }
 }
 
+static void pin_counted(gbench_state *state, void *context)
+{
+    (void)context;
+    while (gbench_keep_running(state)) {
+        bench_require(shale_pin(mutator, object) == SHALE_OK, "an object could not be pinned");
+        shale_unpin(mutator, object);
+    }
+}
+
+static void pin_scope(gbench_state *state, void *context)
+{
+    (void)context;
+    while (gbench_keep_running(state)) {
+        shale_pin_scope scope;
+        bench_require(shale_pin_begin(mutator, &scope, object) == SHALE_OK, "an object could not be pinned");
+        shale_pin_end(mutator, &scope);
+    }
+}
+
+static void critical(gbench_state *state, void *context)
+{
+    (void)context;
+    while (gbench_keep_running(state)) {
+        shale_enter_critical(mutator);
+        shale_leave_critical(mutator);
+    }
+}
+
+/* What each end of them takes at least, twice. */
+static void locks_limit(gbench_state *state, void *context)
+{
+    (void)context;
+    pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    while (gbench_keep_running(state)) {
+        for (int i = 0; i < 2; i++) {
+            pthread_mutex_lock(&lock);
+            pthread_mutex_unlock(&lock);
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -196,6 +238,10 @@ int main(int argc, char **argv)
         {"handle/two_locals_limit", handle_local_limit},
         {"handle/get", handle_get},
         {"handle/load_limit", handle_get_limit},
+        {"pin/counted", pin_counted},
+        {"pin/scope", pin_scope},
+        {"pin/critical_section", critical},
+        {"pin/two_locks_limit", locks_limit},
     };
     create();
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)

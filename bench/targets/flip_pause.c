@@ -17,9 +17,24 @@ struct participant {
     size_t heap_size;
     size_t populated;
     size_t object_size;
+    size_t pins;
     struct program program;
     struct samples pauses; /* nanoseconds */
 };
+
+/* Pins so many of the objects that stay, all over the heap. */
+static void pin_some(const struct participant *participant)
+{
+    const struct program *program = &participant->program;
+    size_t every = participant->pins != 0 ? (size_t)program->objects / participant->pins : SIZE_MAX;
+    size_t number = 0;
+    for (int i = 0; i < PROGRAM_CHAINS; i++) {
+        for (struct link *link = program->roots.bulk[i]; link != NULL; link = link->next) {
+            if (++number % every == 0)
+                bench_require(shale_pin(program->mutator, link) == SHALE_OK, "an object could not be pinned");
+        }
+    }
+}
 
 /* Leaves the median pauses, in microseconds. */
 static void take_turns(struct participant *participants, size_t count, double *medians)
@@ -28,6 +43,7 @@ static void take_turns(struct participant *participants, size_t count, double *m
         struct participant *p = &participants[i];
         progress("populating heaps", i, count);
         program_create(&p->program, p->heap_size, SHALE_FAULTS_THREAD, p->populated, p->object_size);
+        pin_some(p);
     }
     /* The first cycle of each is not counted: it meets page tables that no flip has made yet. */
     for (size_t flip = 0; flip <= FLIPS; flip++) {
@@ -85,4 +101,22 @@ void measure_flip_pause_live_objects(struct finding *finding)
     set_details(finding, "256 MiB in %.1f million objects %.1f us, in %zu objects %.1f us",
                 (double)participants[0].program.objects / 1e6, medians[0],
                 (size_t)participants[1].program.objects, medians[1]);
+}
+
+/* Pinned objects do not move, so no root has to be rewritten for them: the true ratio is 1. */
+static const double PINS_LIMIT = 1.5;
+
+void measure_flip_pause_pins(struct finding *finding)
+{
+    if (cannot_compact(finding))
+        return;
+    struct participant participants[] = {
+        {.heap_size = 192 * MIB, .populated = 64 * MIB, .object_size = 64, .pins = 200000},
+        {.heap_size = 192 * MIB, .populated = 64 * MIB, .object_size = 64},
+    };
+    double medians[PROGRAMS_MAX];
+    take_turns(participants, 2, medians);
+    finding->value = medians[0] / medians[1];
+    finding->limit = PINS_LIMIT;
+    set_details(finding, "with 200,000 pinned objects %.1f us, with none %.1f us", medians[0], medians[1]);
 }

@@ -23,6 +23,8 @@ static const struct target targets[] = {
     {"flip-pause-live-objects",
      "flip pause with 32-byte objects, over that with as many bytes in 32 KiB objects",
      measure_flip_pause_live_objects},
+    {"flip-pause-pins", "flip pause with 200,000 pinned objects, over that with none",
+     measure_flip_pause_pins},
     {"cycle-heap-maximum", "a cycle with 10 MiB live in a heap of at most 16 GiB, over one in 64 MiB",
      measure_cycle_heap_maximum},
     {"fault-thread", "p50 of a fault, over a bare poll, read and UFFDIO_CONTINUE", measure_fault_thread},

@@ -25,6 +25,7 @@ struct target {
 
 void measure_flip_pause_heap_size(struct finding *finding);
 void measure_flip_pause_live_objects(struct finding *finding);
+void measure_flip_pause_pins(struct finding *finding);
 void measure_cycle_heap_maximum(struct finding *finding);
 void measure_fault_thread(struct finding *finding);
 void measure_fault_signal(struct finding *finding);
