@@ -243,7 +243,7 @@ static shale_status check(struct mutator *mutator, const shale_external *externa
         return status;
     const shale_heap *heap = mutator->heap;
     size_t offset = views_offset(&heap->memory.views, (uintptr_t)external);
-    if (offset >= heap->memory.views.size || offset % GRANULE_SIZE != 0 ||
+    if (offset >= heap->memory.views.regions || offset % GRANULE_SIZE != 0 ||
         offset % REGION_SIZE < REGION_FIRST_OBJECT ||
         header_type_number(atomic_u64_load((const atomic_u64 *)external - 1)) !=
             header_type_number(heap->externals.type->api.header))

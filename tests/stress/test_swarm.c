@@ -34,12 +34,15 @@ enum feature {
     USE_HASHES = 8192,      /* identity hashes */
     USE_EXCHANGE = 16384,   /* stores that race with each other */
     USE_WEAK = 32768,       /* weak references, ephemerons and finalizers beside the graphs */
-    FEATURES = 65535
+    USE_PINS = 65536,       /* objects pinned while the graphs change */
+    USE_CRITICAL = 131072,  /* critical sections */
+    FEATURES = 262143
 };
 
 static const char *const feature_names[] = {
-    "shared",   "detach", "native",      "collect", "start",       "move-slots", "statistics", "verify-often",
-    "pressure", "frames", "own-visitor", "poll",    "other-heaps", "hashes",     "exchange",   "weak"};
+    "shared",      "detach",       "native",   "collect", "start",       "move-slots",
+    "statistics",  "verify-often", "pressure", "frames",  "own-visitor", "poll",
+    "other-heaps", "hashes",       "exchange", "weak",    "pins",        "critical"};
 
 struct run {
     uint64_t seed;
@@ -116,6 +119,45 @@ static void work_outside(struct stress_random *random)
     free(block);
 }
 
+/* Pins one of the graph's objects, and goes on with the graph. The slot would be rewritten if it moved. */
+static void pin_for_a_while(const struct run *run, shale_mutator *mutator, struct shadow_graph *graph,
+                            struct shadow_weak *weak, struct stress_random *random)
+{
+    struct {
+        void *object;
+    } local = {graph->pointers[stress_random_below(random, SHADOW_ROOTS)]};
+    void *pinned = local.object;
+    if (pinned == NULL)
+        return;
+    bool by_count = stress_random_chance(random, 2);
+    shale_pin_scope scope;
+    shale_frame frame;
+    shale_frame_push(mutator, &frame, &local, 1);
+    STRESS_CHECK((by_count ? shale_pin(mutator, pinned) : shale_pin_begin(mutator, &scope, pinned)) ==
+                     SHALE_OK,
+                 "pinning");
+    for (unsigned steps = stress_random_below(random, 50); steps != 0; steps--)
+        step_graph(run, graph, weak);
+    STRESS_CHECK(local.object == pinned, "a pinned object moved");
+    STRESS_CHECK((by_count ? shale_unpin(mutator, pinned) : shale_pin_end(mutator, &scope)) == SHALE_OK,
+                 "unpinning");
+    shale_frame_pop(mutator, &frame);
+}
+
+static void use_critical(shale_mutator *mutator, const struct shadow_graph *graph,
+                         struct stress_random *random)
+{
+    STRESS_CHECK(shale_enter_critical(mutator) == SHALE_OK, "entering a critical section");
+    unsigned i = stress_random_below(random, SHADOW_ROOTS);
+    const void *before = graph->pointers[i];
+    shale_poll(mutator);
+    STRESS_CHECK(shale_enter_native(mutator) == SHALE_OK, "entering a native section");
+    work_outside(random);
+    STRESS_CHECK(shale_leave_native(mutator) == SHALE_OK, "leaving a native section");
+    STRESS_CHECK(graph->pointers[i] == before, "an object moved in a critical section");
+    STRESS_CHECK(shale_leave_critical(mutator) == SHALE_OK, "leaving a critical section");
+}
+
 static void step(struct run *run, shale_mutator *mutator, struct shadow_graph *graph,
                  struct shadow_weak *weak, struct stress_random *random)
 {
@@ -136,6 +178,10 @@ static void step(struct run *run, shale_mutator *mutator, struct shadow_graph *g
         use_shared(run, mutator, random);
     } else if (draw < 250 && uses(run, USE_EXCHANGE)) {
         exchange_use(&run->exchange, mutator, random);
+    } else if (draw < 265 && uses(run, USE_PINS)) {
+        pin_for_a_while(run, mutator, graph, weak, random);
+    } else if (draw < 280 && uses(run, USE_CRITICAL)) {
+        use_critical(mutator, graph, random);
     } else {
         step_graph(run, graph, weak);
         if (uses(run, USE_POLL))
@@ -277,11 +323,12 @@ static void draw_run(struct run *run)
         run->mode = run->mode % 2 == 0 ? STRESS_THREAD : STRESS_SIGNAL;
     run->encoding = (enum shadow_encoding)stress_random_below(&random, SHADOW_ENCODINGS);
     size_t heap_size = (size_t)8 << 20 << stress_random_below(&random, 3);
-    stress_options(&run->options, run->mode, heap_size, NULL);
+    stress_options(&run->options, run->mode, heap_size, "have been pinned");
     run->options.stress = stress[stress_random_below(&random, 4)];
     run->options.verify = (int)stress_random_below(&random, 3);
     run->options.target = stress_random_below(&random, 8) == 0 ? 0 : 110 + stress_random_below(&random, 400);
     run->options.evacuate = stress_random_below(&random, 101);
+    run->options.critical = 60000; /* sections are short, but a loaded machine is no mistake */
     run->options.workers = 1 + stress_random_below(&random, 3);
     run->options.encoding = shadow_encoding_options(run->encoding);
     /* When each allocation is a slow path, counting them as often would leave time for nothing else. */
