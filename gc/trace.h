@@ -49,6 +49,7 @@ struct tracer {
     uint64_t objects;                    /* marked since trace_begin */
     uint64_t bytes;
     granule_number weak_list; /* see weak_look */
+    bool births;              /* never changes: objects that were born are looked at too [remark] */
     struct memory_table table;
 };
 
@@ -68,6 +69,10 @@ bool trace_rescan(struct tracer *tracer);
 
 /* One tracer, nobody tracing: has an object looked at. */
 void trace_look_at(void *tracer, granule_number granule);
+
+/* A tracer that takes part in tracing: looks again at all that is marked, or was born and has its bit, on pages of a region
+ * [remark]. What it finds is looked at then, or by `trace`. */
+void trace_look_again(struct tracer *tracer, region_number region, uint64_t pages);
 
 /* After a marking: adds what was counted to the regions. */
 void trace_end(struct tracer *tracer);
