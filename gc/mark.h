@@ -96,6 +96,17 @@ void mark_weak(struct mark *mark);
 /* Counts what was marked. */
 void mark_count(struct mark *mark);
 
+/* ---- also for marking without a barrier, mark_pages.h ---- */
+
+/* Shades and offers the mutator's own roots. */
+void mark_scan_local(struct mark *mark, struct mutator_local *local);
+/* Shades and offers what one of the world's functions shows. */
+void mark_shade_shown(struct mark *mark, void (*show)(void *context, struct shale_visitor *visitor));
+/* mark_trace with a task that does something else first, and then `trace`. */
+void mark_trace_with(struct mark *mark, worker_task task, void *argument);
+
+/* ---- mutators ---- */
+
 /* A mutator attaches, at a stage. */
 void mark_attach(struct mutator_local *local, enum mark_stage stage);
 /* A mutator detaches; its roots are gone. */

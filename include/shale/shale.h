@@ -106,11 +106,11 @@ typedef uint64_t shale_value;
 
 typedef enum shale_status {
     SHALE_OK = 0,
-    SHALE_ERROR_OPTION,      /* an option's name or value is not known; the message names it */
-    SHALE_ERROR_ARGUMENT,    /* an argument is not acceptable; the message says which and why */
-    SHALE_ERROR_MEMORY,      /* memory for the collector's own tables could not be had */
-    SHALE_ERROR_SYSTEM,      /* a system call failed; errno_value holds errno */
-    SHALE_ERROR_CONCURRENT,  /* concurrent compaction was required and the kernel cannot do it */
+    SHALE_ERROR_OPTION,   /* an option's name or value is not known; the message names it */
+    SHALE_ERROR_ARGUMENT, /* an argument is not acceptable; the message says which and why */
+    SHALE_ERROR_MEMORY,   /* memory for the collector's own tables could not be had */
+    SHALE_ERROR_SYSTEM,   /* a system call failed; errno_value holds errno */
+    SHALE_ERROR_CONCURRENT, /* concurrent compaction, or no write barrier, was required and the kernel cannot do it */
     SHALE_ERROR_OUT_OF_HEAP, /* the heap is full of live objects */
     SHALE_ERROR_TOO_LARGE,   /* the object is larger than the heap may be */
     SHALE_ERROR_BUSY,        /* the heap still has attached mutators */
@@ -217,10 +217,18 @@ typedef struct shale_options {
     void (*finalizers_queued)(void *context);
     void *finalizers_queued_context;
     shale_encoding encoding; /* of all slots declared as values */
+    int barrier;             /* "barrier": SHALE_BARRIER_STORES or SHALE_BARRIER_PAGES */
 } shale_options;
 
 enum { SHALE_FAULTS_THREAD = 0, SHALE_FAULTS_SIGNAL = 1 };
 enum { SHALE_CONCURRENT_AUTO = 0, SHALE_CONCURRENT_REQUIRE = 1, SHALE_CONCURRENT_NEVER = 2 };
+enum { SHALE_BARRIER_STORES = 0, SHALE_BARRIER_PAGES = 1 };
+
+/* With SHALE_BARRIER_PAGES references are written plainly, into objects as well as into roots: no shale_store is needed,
+ * and where there is one it is a plain store. Marking learns of stores from the kernel, which notes the pages that were written
+ * to, and ends in a short stop of its own, the remark (see remark_pause), beside the flip's. Stores are as fast as any outside
+ * of marking; while a cycle marks, the first to each page takes about a microsecond. It needs Linux 6.7 or later, and
+ * userfaultfd as compaction does; where either is missing, shale_heap_create fails with SHALE_ERROR_CONCURRENT. */
 
 /* Fills in the defaults. Any thread. */
 SHALE_API void shale_options_init(shale_options *options);
@@ -323,6 +331,10 @@ typedef struct shale_statistics {
     shale_durations handshake;    /* from asking all threads for something until the last has done it */
     shale_durations time_to_stop; /* from asking for a stop until the last thread stopped */
     shale_durations allocation_stall_time; /* how long each of allocation_stalls took */
+    /* Of heaps with SHALE_BARRIER_PAGES: */
+    shale_durations remark_pause; /* the global stop that ends marking, after all threads stopped */
+    uint64_t mark_rounds;         /* searches for written pages while the program ran */
+    uint64_t pages_rescanned;     /* pages looked at again, since they had been written to */
 } shale_statistics;
 
 /* Takes a snapshot of the heap's statistics. Any thread; neither waits for a stop nor for a cycle. */

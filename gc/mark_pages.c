@@ -1,0 +1,170 @@
+#include "gc/mark_pages.h"
+
+#include "gc/durations.h"
+
+enum {
+    ROUNDS_MAX = 8,
+    FEW_PAGES = 64 /* looking at so many takes about as long as stopping */
+};
+
+int mark_pages_create(struct mark_pages *pages, struct mark *mark, const struct os_writes *writes)
+{
+    *pages = (struct mark_pages){.mark = mark};
+    mark->memory->leads.wanted = false;
+    for (unsigned i = 0; i < mark->workers->count; i++)
+        mark->tracers[i].births = true;
+    return written_create(&pages->written, mark->memory, writes);
+}
+
+void mark_pages_destroy(struct mark_pages *pages)
+{
+    written_destroy(&pages->written);
+}
+
+/* ---- what mutators do ------------------------------------------------------------------------------ */
+
+static void begin_local(void *context, struct mutator_local *local)
+{
+    struct mark *mark = context;
+    mark_scan_local(mark, local);
+    bump_start_recording(&local->bump, mark->memory);
+    bump_record_eagerly(&local->bump, mark->memory);
+}
+
+static void round_local(void *context, struct mutator_local *local)
+{
+    struct mark *mark = context;
+    mark_scan_local(mark, local);
+    bump_record(&local->bump, mark->memory);
+}
+
+/* Its roots are shaded with those of all others. */
+static void remark_local(void *context, struct mutator_local *local)
+{
+    struct mark *mark = context;
+    shade_offer(&mark->work, &local->shaded);
+    bump_record(&local->bump, mark->memory);
+}
+
+/* ---- what workers do ------------------------------------------------------------------------------- */
+
+/* The next slice; false: there is none. */
+static bool next_slice(struct mark_pages *pages, uint32_t *slice)
+{
+    *slice = atomic_u32_fetch_add(&pages->next, 1);
+    return *slice < written_slices(&pages->written);
+}
+
+static void begin_slices(struct mark_pages *pages)
+{
+    atomic_u32_store(&pages->next, 0);
+    atomic_u64_store(&pages->found, 0);
+}
+
+static void find_task(void *argument, unsigned index)
+{
+    (void)index;
+    struct mark_pages *pages = argument;
+    for (uint32_t slice; next_slice(pages, &slice);)
+        atomic_u64_fetch_add(&pages->found, written_find(&pages->written, slice, true));
+}
+
+static void look_at_slice(struct mark_pages *pages, struct tracer *tracer, uint32_t slice)
+{
+    region_number touched = region_touched(&pages->mark->memory->regions);
+    for (region_number i = 0, r = slice * WRITTEN_SLICE; i < WRITTEN_SLICE && r < touched; i++, r++) {
+        uint64_t written = written_take(&pages->written, r);
+        if (written != 0)
+            trace_look_again(tracer, r, written);
+    }
+}
+
+static void look_task(void *argument, unsigned index)
+{
+    struct mark_pages *pages = argument;
+    struct tracer *tracer = &pages->mark->tracers[index];
+    for (uint32_t slice; next_slice(pages, &slice);)
+        look_at_slice(pages, tracer, slice);
+    trace(tracer);
+}
+
+/* Nobody writes: what is found can be looked at at once. */
+static void remark_task(void *argument, unsigned index)
+{
+    struct mark_pages *pages = argument;
+    struct tracer *tracer = &pages->mark->tracers[index];
+    for (uint32_t slice; next_slice(pages, &slice);) {
+        atomic_u64_fetch_add(&pages->found, written_find(&pages->written, slice, false));
+        look_at_slice(pages, tracer, slice);
+    }
+    trace(tracer);
+}
+
+/* ---- phases ---------------------------------------------------------------------------------------- */
+
+void mark_pages_begin(struct mark_pages *pages)
+{
+    struct mark *mark = pages->mark;
+    const struct world *world = mark->world;
+    pages->rounds = 0;
+    pages->pages = 0;
+    written_begin(&pages->written);
+    world->handshake(world->context, STAGE_TRACKED, begin_local, mark);
+    mark_shade_shown(mark, world->visit_heap_roots);
+    mark_trace(mark);
+}
+
+uint64_t mark_pages_round(struct mark_pages *pages)
+{
+    struct mark *mark = pages->mark;
+    const struct world *world = mark->world;
+    begin_slices(pages);
+    workers_run(mark->workers, find_task, pages);
+    uint64_t found = atomic_u64_load(&pages->found);
+    world->handshake(world->context, STAGE_TRACKED, round_local, mark);
+    mark_shade_shown(mark, world->visit_heap_roots);
+    begin_slices(pages);
+    mark_trace_with(mark, look_task, pages);
+    pages->rounds++;
+    pages->pages += found;
+    return found;
+}
+
+void mark_pages_remark(struct mark_pages *pages)
+{
+    struct mark *mark = pages->mark;
+    const struct world *world = mark->world;
+    uint64_t asked = clock_nanoseconds();
+    world->stop(world->context);
+    uint64_t stopped = clock_nanoseconds();
+    world->visit_mutators(world->context, remark_local, mark);
+    mark_shade_shown(mark, world->visit_roots);
+    begin_slices(pages);
+    mark_trace_with(mark, remark_task, pages);
+    /* Somebody may have read a weak reference since marking began; what it led to is marked by now. */
+    while (!weak_decide(&mark->weak))
+        continue;
+    uint64_t done = clock_nanoseconds();
+    world->resume(world->context);
+    pages->remark_pages = atomic_u64_load(&pages->found);
+    pages->pages += pages->remark_pages;
+    pages->time_to_stop = stopped - asked;
+    pages->remark_pause = done - stopped;
+}
+
+void mark_pages_run(struct mark_pages *pages)
+{
+    struct mark *mark = pages->mark;
+    mark_prepare(mark);
+    mark_pages_begin(pages);
+    uint64_t found = UINT64_MAX;
+    uint64_t before;
+    do {
+        before = found;
+        found = pages->written.armed ? mark_pages_round(pages) : 0;
+    } while (found > FEW_PAGES && found < before - before / 4 && pages->rounds < ROUNDS_MAX);
+    mark_pages_remark(pages);
+    mark_weak(mark);
+    written_end(&pages->written);
+    mark_count(mark);
+}
