@@ -8,6 +8,8 @@
  *
  *   global-stop   with 2 GiB live, over that with 64 MiB live; the two programs take turns, and one that does not
  *                 run waits. Takes about 3.2 GiB of memory
+ *   pages-stop    with 64 MiB live, without a write barrier, over that with one: there are two stops in a cycle, the
+ *                 remark and the flip; the two programs take turns
  *   stop-p99      the 99th percentile of flip_pause, in microseconds, with 32 MiB live
  *
  * Each program runs for 5 s, with --full for 60; longer when it has not flipped three times by then.
@@ -62,7 +64,10 @@ static double microseconds(uint64_t nanoseconds)
 /* Microseconds. */
 static double longest_stop(const shale_statistics *statistics)
 {
-    return microseconds(statistics->time_to_stop.maximum + statistics->flip_pause.maximum);
+    uint64_t pause = statistics->flip_pause.maximum;
+    if (pause < statistics->remark_pause.maximum)
+        pause = statistics->remark_pause.maximum;
+    return microseconds(statistics->time_to_stop.maximum + pause);
 }
 
 static void describe(struct finding *finding, const char *live, const shale_statistics *statistics)
@@ -82,8 +87,8 @@ void measure_global_stop(struct finding *finding)
     struct mutators mutators[2];
     shale_statistics statistics[2];
     progress("filling heaps", 0, 2);
-    mutators_create(&mutators[0], 2 * GIB);
-    mutators_create(&mutators[1], 64 * MIB);
+    mutators_create(&mutators[0], 2 * GIB, SHALE_BARRIER_STORES);
+    mutators_create(&mutators[1], 64 * MIB, SHALE_BARRIER_STORES);
     take_turns(mutators, 2);
     for (size_t i = 0; i < 2; i++) {
         shale_heap_statistics(mutators[i].heap, &statistics[i]);
@@ -99,13 +104,42 @@ void measure_global_stop(struct finding *finding)
     describe(finding, "64 MiB", &statistics[1]);
 }
 
+void measure_pages_stop(struct finding *finding)
+{
+    if (cannot_compact(finding) || cannot_track(finding))
+        return;
+    struct mutators mutators[2];
+    shale_statistics statistics[2];
+    progress("filling heaps", 0, 2);
+    mutators_create(&mutators[0], 64 * MIB, SHALE_BARRIER_PAGES);
+    mutators_create(&mutators[1], 64 * MIB, SHALE_BARRIER_STORES);
+    take_turns(mutators, 2);
+    for (size_t i = 0; i < 2; i++) {
+        shale_heap_statistics(mutators[i].heap, &statistics[i]);
+        mutators_destroy(&mutators[i]);
+    }
+    double pages = longest_stop(&statistics[0]);
+    double stores = longest_stop(&statistics[1]);
+    finding->value = pages / stores;
+    finding->limit = 5;
+    set_details(finding, "longest stop without a barrier %.0f us, with one %.0f us; %s", pages, stores,
+                length());
+    describe(finding, "without a barrier, 64 MiB", &statistics[0]);
+    add_remark(finding, "remark: median %.0f us, p99 %.0f, longest %.0f; %.1f rounds and %.0f pages a cycle",
+               microseconds(statistics[0].remark_pause.p50), microseconds(statistics[0].remark_pause.p99),
+               microseconds(statistics[0].remark_pause.maximum),
+               (double)statistics[0].mark_rounds / (double)statistics[0].cycles,
+               (double)statistics[0].pages_rescanned / (double)statistics[0].cycles);
+    describe(finding, "with one, 64 MiB", &statistics[1]);
+}
+
 void measure_stop_p99(struct finding *finding)
 {
     if (cannot_compact(finding))
         return;
     struct mutators mutators;
     shale_statistics statistics;
-    mutators_create(&mutators, 32 * MIB);
+    mutators_create(&mutators, 32 * MIB, SHALE_BARRIER_STORES);
     take_turns(&mutators, 1);
     shale_heap_statistics(mutators.heap, &statistics);
     mutators_destroy(&mutators);
