@@ -109,25 +109,28 @@ void mark_pages_begin(struct mark_pages *pages)
     pages->rounds = 0;
     pages->pages = 0;
     written_begin(&pages->written);
+    pages->searched = clock_nanoseconds();
     world->handshake(world->context, STAGE_TRACKED, begin_local, mark);
     mark_shade_shown(mark, world->visit_heap_roots);
     mark_trace(mark);
 }
 
-uint64_t mark_pages_round(struct mark_pages *pages)
+void mark_pages_round(struct mark_pages *pages)
 {
     struct mark *mark = pages->mark;
     const struct world *world = mark->world;
     begin_slices(pages);
+    uint64_t now = clock_nanoseconds();
+    pages->interval = now - pages->searched;
+    pages->searched = now;
     workers_run(mark->workers, find_task, pages);
-    uint64_t found = atomic_u64_load(&pages->found);
+    pages->last_found = atomic_u64_load(&pages->found);
     world->handshake(world->context, STAGE_TRACKED, round_local, mark);
     mark_shade_shown(mark, world->visit_heap_roots);
     begin_slices(pages);
     mark_trace_with(mark, look_task, pages);
     pages->rounds++;
-    pages->pages += found;
-    return found;
+    pages->pages += pages->last_found;
 }
 
 void mark_pages_remark(struct mark_pages *pages)
@@ -152,17 +155,22 @@ void mark_pages_remark(struct mark_pages *pages)
     pages->remark_pause = done - stopped;
 }
 
+/* How many pages a search would find now, if they are written to as quickly as they were before the last one. */
+static uint64_t expected_pages(const struct mark_pages *pages)
+{
+    if (pages->rounds == 0)
+        return UINT64_MAX;
+    return (uint64_t)((double)pages->last_found * (double)(clock_nanoseconds() - pages->searched) /
+                      (double)(pages->interval + 1));
+}
+
 void mark_pages_run(struct mark_pages *pages)
 {
     struct mark *mark = pages->mark;
     mark_prepare(mark);
     mark_pages_begin(pages);
-    uint64_t found = UINT64_MAX;
-    uint64_t before;
-    do {
-        before = found;
-        found = pages->written.armed ? mark_pages_round(pages) : 0;
-    } while (found > FEW_PAGES && found < before - before / 4 && pages->rounds < ROUNDS_MAX);
+    while (pages->written.armed && pages->rounds < ROUNDS_MAX && expected_pages(pages) > FEW_PAGES)
+        mark_pages_round(pages);
     mark_pages_remark(pages);
     mark_weak(mark);
     written_end(&pages->written);

@@ -10,7 +10,7 @@
  *     what it leaves behind. The roots of the heap are shaded, and all is traced.
  *  3. A *round*: written pages are searched for, and armed again. Then a handshake: each mutator sets the live bits of all
  *     that it has allocated, and shades its roots again. Then all that is marked or was born is looked at again as far as
- *     its slots are on those pages, and all is traced. Rounds follow each other while they find many pages, but fewer each time.
+ *     its slots are on those pages, and all is traced. Rounds follow each other, up to a limit, until few pages are expected to have been written since the last search.
  *  4. The *remark*, with all mutators stopped: live bits are set of all that was born; all roots are shaded; written pages
  *     are searched for, for the last time, and looked at; all is traced, ephemerons to their fixed point. Marking is
  *     decided: what is not marked now is dead [weak-phase].
@@ -73,8 +73,11 @@
 struct mark_pages {
     struct mark *mark;
     struct written written;
-    atomic_u32 next;  /* slice of the regions that a worker takes */
-    atomic_u64 found; /* pages, by a search */
+    atomic_u32 next;     /* slice of the regions that a worker takes */
+    atomic_u64 found;    /* pages, by a search */
+    uint64_t last_found; /* pages, by the last round's search, */
+    uint64_t searched;   /* when that began, */
+    uint64_t interval;   /* and how long after the one before, in nanoseconds */
     /* Of the last marking: */
     uint32_t rounds;
     uint64_t pages;        /* looked at again, the remark's included */
@@ -94,8 +97,8 @@ void mark_pages_run(struct mark_pages *pages);
 
 /* Steps 1 and 2. */
 void mark_pages_begin(struct mark_pages *pages);
-/* A round; returns how many pages it found. */
-uint64_t mark_pages_round(struct mark_pages *pages);
+/* A round. */
+void mark_pages_round(struct mark_pages *pages);
 /* Step 4. */
 void mark_pages_remark(struct mark_pages *pages);
 
