@@ -60,7 +60,7 @@
  *
  * Pages are not [clean] in such heaps: stores between the remark and the flip go unnoticed.
  *
- * tests/property/test_mark_pages.c tries these races; tests/model/dirty_pages.pml has the protocol in Promela.
+ * tests/property/test_litmus_pages.c tries these races; tests/model/dirty_pages.pml has the protocol in Promela.
  *
  * Who writes what: `next` and `found` workers, set by the collector while none runs; the rest the collector.
  */
