@@ -9,7 +9,8 @@
  *  - A thread that runs for long without allocating must call shale_poll now and then, and must bracket
  *    whatever may block (read, lock, sleep) with shale_enter_native / shale_leave_native; otherwise every
  *    other thread waits for it when the collector needs a stop.
- *  - Reads are plain C. Writes of references into objects must go through shale_store or shale_store_value, except
+ *  - Reads are plain C. Writes of references into objects must go through shale_store or shale_store_value (unless the heap
+ *    was created with SHALE_BARRIER_PAGES), except
  *    the first writes into an object just allocated: those may be plain until the object's address has been stored
  *    into another object or a root of the heap, and until the next call that may collect.
  *  - Writes of references into what a root visitor of the heap shows must go through shale_store_root. Locals in frames,
@@ -224,10 +225,11 @@ enum { SHALE_FAULTS_THREAD = 0, SHALE_FAULTS_SIGNAL = 1 };
 enum { SHALE_CONCURRENT_AUTO = 0, SHALE_CONCURRENT_REQUIRE = 1, SHALE_CONCURRENT_NEVER = 2 };
 enum { SHALE_BARRIER_STORES = 0, SHALE_BARRIER_PAGES = 1 };
 
-/* With SHALE_BARRIER_PAGES references are written plainly, into objects as well as into roots: no shale_store is needed,
- * and where there is one it is a plain store. Marking learns of stores from the kernel, which notes the pages that were written
- * to, and ends in a short stop of its own, the remark (see remark_pause), beside the flip's. Stores are as fast as any outside
- * of marking; while a cycle marks, the first to each page takes about a microsecond. It needs Linux 6.7 or later, and
+/* With SHALE_BARRIER_PAGES references are written plainly: no shale_store is needed, and where there is one it is a plain
+ * store. (What a visitor of the heap shows is read while the program runs: write it by shale_store_root, or atomically.)
+ * Marking learns of stores from the kernel, which notes the pages that were written to, and ends in a short
+ * stop of its own, the remark (see remark_pause), beside the flip's. Stores are as fast as any outside of marking; while a
+ * cycle marks, the first to each page takes about a microsecond, and once more afterwards. It needs Linux 6.7 or later, and
  * userfaultfd as compaction does; where either is missing, shale_heap_create fails with SHALE_ERROR_CONCURRENT. */
 
 /* Fills in the defaults. Any thread. */

@@ -43,7 +43,7 @@ void *shadow_root(const struct shadow_graph *graph, unsigned root)
 static void set_root(struct shadow_graph *graph, unsigned root, struct shadow_node *node, void *object)
 {
     graph->root_nodes[root] = node;
-    bool heaps = graph->show == SHADOW_IN_HEAP_VISITOR && !graph->plain;
+    bool heaps = graph->show == SHADOW_IN_HEAP_VISITOR;
     if (root < SHADOW_ROOTS && heaps) {
         shale_store_root(graph->mutator, &graph->pointers[root], object);
     } else if (root < SHADOW_ROOTS) {
