@@ -63,19 +63,43 @@ static void begin_slices(struct mark_pages *pages)
 
 static void find_task(void *argument, unsigned index)
 {
-    (void)index;
     struct mark_pages *pages = argument;
     for (uint32_t slice; next_slice(pages, &slice);)
         atomic_u64_fetch_add(&pages->found, written_find(&pages->written, slice, true));
+    if (index == 0)
+        atomic_u64_fetch_add(&pages->found, written_find_large(&pages->written, true));
 }
 
 static void look_at_slice(struct mark_pages *pages, struct tracer *tracer, uint32_t slice)
 {
-    region_number touched = region_touched(&pages->mark->memory->regions);
-    for (region_number i = 0, r = slice * WRITTEN_SLICE; i < WRITTEN_SLICE && r < touched; i++, r++) {
-        uint64_t written = written_take(&pages->written, r);
+    const struct memory *memory = pages->mark->memory;
+    region_number first = slice * WRITTEN_SLICE;
+    size_t word = memory_page(memory, region_start(first)) / WRITTEN_WORD;
+    size_t end = memory_page(memory, region_start(first + WRITTEN_SLICE)) / WRITTEN_WORD;
+    for (; word < end; word++) {
+        uint64_t written = written_take(&pages->written, word);
         if (written != 0)
-            trace_look_again(tracer, r, written);
+            trace_look_again(tracer, (page_number)word * WRITTEN_WORD, written);
+    }
+}
+
+/* Of a large object that is not marked it is only forgotten which pages were written: if it is marked later, all of it is
+ * looked at then. */
+static void look_at_large(struct mark_pages *pages, struct tracer *tracer)
+{
+    struct memory *memory = pages->mark->memory;
+    struct fixed *fixed = &memory->fixed;
+    page_number run = 0;
+    while ((run = page_runs_next(&fixed->large, run, RUN_OBJECT)) != RUN_NONE) {
+        size_t start = fixed_page_start(fixed, &fixed->large, run);
+        page_number page = memory_page(memory, start);
+        page_number end = page + page_runs_pages(&fixed->large, run);
+        bool marked = fixed_is_marked(fixed, start + FIXED_FIRST_OBJECT);
+        for (; page < end; page++) {
+            if (written_take_page(&pages->written, page) && marked)
+                trace_look_again_at_large(tracer, start + FIXED_FIRST_OBJECT, page);
+        }
+        run += page_runs_pages(&fixed->large, run);
     }
 }
 
@@ -83,6 +107,8 @@ static void look_task(void *argument, unsigned index)
 {
     struct mark_pages *pages = argument;
     struct tracer *tracer = &pages->mark->tracers[index];
+    if (index == 0)
+        look_at_large(pages, tracer);
     for (uint32_t slice; next_slice(pages, &slice);)
         look_at_slice(pages, tracer, slice);
     trace(tracer);
@@ -93,6 +119,10 @@ static void remark_task(void *argument, unsigned index)
 {
     struct mark_pages *pages = argument;
     struct tracer *tracer = &pages->mark->tracers[index];
+    if (index == 0) {
+        atomic_u64_fetch_add(&pages->found, written_find_large(&pages->written, false));
+        look_at_large(pages, tracer);
+    }
     for (uint32_t slice; next_slice(pages, &slice);) {
         atomic_u64_fetch_add(&pages->found, written_find(&pages->written, slice, false));
         look_at_slice(pages, tracer, slice);

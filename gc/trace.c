@@ -399,12 +399,25 @@ static void look_again_at_page(struct tracer *tracer, page_number page)
     }
 }
 
-void trace_look_again(struct tracer *tracer, region_number region, uint64_t pages)
+void trace_look_again(struct tracer *tracer, page_number first, uint64_t pages)
 {
-    page_number first = memory_page(tracer->memory, region_start(region));
     for (; pages != 0; pages &= pages - 1) {
         look_again_at_page(tracer, first + (page_number)__builtin_ctzl(pages));
         if (tracer->stack_count >= TRACE_STACK / 2)
             drain(tracer);
     }
+}
+
+void trace_look_again_at_large(struct tracer *tracer, size_t offset, page_number page)
+{
+    const struct memory *memory = tracer->memory;
+    uint64_t header = memory_header(memory, offset);
+    size_t start = (size_t)page << memory->views.page_shift;
+    size_t end = start + memory->views.page_size;
+    if (memory_type(memory, header)->shape == SHAPE_CUSTOM)
+        look_at_page(tracer, offset, header, page, 0, SIZE_MAX);
+    else
+        look_at_page(tracer, offset, header, page, start > offset ? start - offset : 0, end - offset);
+    if (tracer->stack_count >= TRACE_STACK / 2)
+        drain(tracer);
 }

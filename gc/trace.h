@@ -70,9 +70,12 @@ bool trace_rescan(struct tracer *tracer);
 /* One tracer, nobody tracing: has an object looked at. */
 void trace_look_at(void *tracer, granule_number granule);
 
-/* A tracer that takes part in tracing: looks again at all that is marked, or was born and has its bit, on pages of a region
- * [remark]. What it finds is looked at then, or by `trace`. */
-void trace_look_again(struct tracer *tracer, region_number region, uint64_t pages);
+/* A tracer that takes part in tracing: looks again at all that is marked, or was born and has its bit, on pages of the region
+ * space, given as bits from page number `first` on [remark]. What it finds is looked at then, or by `trace`. */
+void trace_look_again(struct tracer *tracer, page_number first, uint64_t pages);
+
+/* The same at a large object, which is marked, on one page. */
+void trace_look_again_at_large(struct tracer *tracer, size_t offset, page_number page);
 
 /* After a marking: adds what was counted to the regions. */
 void trace_end(struct tracer *tracer);

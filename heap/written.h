@@ -11,11 +11,12 @@
  * Writes through the alias view, which are the collector's, do not count.
  *
  * The mutator view is registered for this only while marking: moving the entries of a registered range, as a flip does, is
- * slow. Regions are searched in slices, and unregistered in smaller ones, so that no system call keeps faults of mutators
+ * slow. Regions are searched in slices, each large object by itself, and unregistered in smaller ones, so that no system call keeps faults of mutators
  * waiting for long. A page that was armed and not written to since costs its next write a fault that the kernel resolves by
  * itself, about a microsecond, also after tracking has ended.
  *
- * Who writes what: `pages` whoever searches or takes a slice, one thread for each; `failure` any of them; the rest the
+ * Who writes what: `pages` whoever searches or takes a slice, one thread for each, and one for all large objects;
+ * `failure` any of them; the rest the
  * collector, while nobody searches.
  */
 #ifndef SHALE_HEAP_WRITTEN_H
@@ -31,7 +32,7 @@ struct written {
     bool registered;
     bool armed;         /* all that was in use when tracking began */
     atomic_u32 failure; /* of a system call: errno; 0: none */
-    atomic_u64 *pages;  /* by region: a bit for each of its pages that was found and not taken yet */
+    atomic_u64 *pages;  /* a bit for each page of regions and large space that was found and not taken yet */
     struct memory_table table;
 };
 
@@ -52,13 +53,28 @@ static inline uint32_t written_slices(const struct written *written)
 /* Searches a slice; returns how many pages were found. `rearm`: there will be another search. */
 size_t written_find(struct written *written, uint32_t slice, bool rearm);
 
-/* The pages of a region that were found since they were taken last, as bits. */
-static inline uint64_t written_take(struct written *written, region_number region)
+/* Searches all large objects. */
+size_t written_find_large(struct written *written, bool rearm);
+
+/* The pages from number `word` * WRITTEN_WORD on that were found since they were taken last, as bits. */
+enum { WRITTEN_WORD = 64 };
+static inline uint64_t written_take(struct written *written, size_t word)
 {
-    uint64_t pages = atomic_u64_load(&written->pages[region]);
+    uint64_t pages = atomic_u64_load(&written->pages[word]);
     if (pages != 0)
-        atomic_u64_store(&written->pages[region], 0);
+        atomic_u64_store(&written->pages[word], 0);
     return pages;
+}
+
+/* The same for one page of the large space. */
+static inline bool written_take_page(struct written *written, page_number page)
+{
+    uint64_t bit = UINT64_C(1) << page % WRITTEN_WORD;
+    uint64_t pages = atomic_u64_load(&written->pages[page / WRITTEN_WORD]);
+    if ((pages & bit) == 0)
+        return false;
+    atomic_u64_store(&written->pages[page / WRITTEN_WORD], pages & ~bit);
+    return true;
 }
 
 #endif
