@@ -194,13 +194,29 @@ static uint64_t expected_pages(const struct mark_pages *pages)
                       (double)(pages->interval + 1));
 }
 
+static bool may_go_on(const struct mark_pages *pages)
+{
+    return pages->written.armed && pages->rounds < ROUNDS_MAX && expected_pages(pages) > FEW_PAGES;
+}
+
+/* A thread that has lost its processor keeps all others stopped until it gets one; one that has just answered a handshake
+ * has one. And it leaves the remark less to do. */
+static void settle(struct mark_pages *pages)
+{
+    const struct world *world = pages->mark->world;
+    world->handshake(world->context, STAGE_TRACKED, round_local, pages->mark);
+}
+
 void mark_pages_run(struct mark_pages *pages)
 {
     struct mark *mark = pages->mark;
     mark_prepare(mark);
     mark_pages_begin(pages);
-    while (pages->written.armed && pages->rounds < ROUNDS_MAX && expected_pages(pages) > FEW_PAGES)
-        mark_pages_round(pages);
+    do {
+        while (may_go_on(pages))
+            mark_pages_round(pages);
+        settle(pages);
+    } while (may_go_on(pages));
     mark_pages_remark(pages);
     mark_weak(mark);
     written_end(&pages->written);

@@ -10,7 +10,8 @@
  *     what it leaves behind. The roots of the heap are shaded, and all is traced.
  *  3. A *round*: written pages are searched for, and armed again. Then a handshake: each mutator sets the live bits of all
  *     that it has allocated, and shades its roots again. Then all that is marked or was born is looked at again as far as
- *     its slots are on those pages, and all is traced. Rounds follow each other, up to a limit, until few pages are expected to have been written since the last search.
+ *     its slots are on those pages, and all is traced. Rounds follow each other, up to a limit, until few pages are expected to have been written since the last search. A last handshake
+ *     has mutators set bits and shade roots once more.
  *  4. The *remark*, with all mutators stopped: live bits are set of all that was born; all roots are shaded; written pages
  *     are searched for, for the last time, and looked at; all is traced, ephemerons to their fixed point. Marking is
  *     decided: what is not marked now is dead [weak-phase].
