@@ -1,5 +1,5 @@
 /*
- * Marking: finding what is live, while the program runs.
+ * Marking: finding what is live, while the program runs. Here with a write barrier; without one: mark_pages.h.
  *
  * [mark] A snapshot at the beginning, taken without stopping anybody (after Doligez and Gonthier, "Portable,
  * unobtrusive garbage collection for multiprocessor systems", POPL 1994; for the order of the handshakes see also

@@ -7,7 +7,8 @@
  * stack and memory is bounded.
  *
  * Objects born in the cycle are neither marked nor looked at: they are live, and what they refer to was shaded or
- * born as well, since a mutator had it in hand after its roots were shaded [shade].
+ * born as well, since a mutator had it in hand after its roots were shaded [shade]. That is so with a write barrier; without
+ * one, what is born is looked at like what is marked, and two tracers may look at an object at once [remark].
  *
  * Slots are read while mutators write them. What is read is the old or the new content; if the old one is missed, the
  * mutator's barrier has shaded it.
