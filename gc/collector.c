@@ -181,12 +181,26 @@ static int start(struct collector *collector, const char **failed)
     return status;
 }
 
+static void destroy_mark(struct collector *collector)
+{
+    if (collector->options.no_barrier)
+        mark_pages_destroy(&collector->mark_pages);
+    mark_destroy(&collector->mark);
+}
+
 static int create_tables(struct collector *collector)
 {
     int status = mark_create(&collector->mark, collector->memory, collector->world, &collector->workers,
                              collector->options.mark_packets);
     if (status != 0)
         return status;
+    if (collector->options.no_barrier) {
+        status = mark_pages_create(&collector->mark_pages, &collector->mark, &collector->options.writes);
+        if (status != 0) {
+            mark_destroy(&collector->mark);
+            return status;
+        }
+    }
     status = plan_create(&collector->plan, collector->memory);
     if (status == 0) {
         status = verify_create(&collector->verify, collector->memory, collector->options.verify);
@@ -194,7 +208,7 @@ static int create_tables(struct collector *collector)
             return 0;
         plan_destroy(&collector->plan);
     }
-    mark_destroy(&collector->mark);
+    destroy_mark(collector);
     return status;
 }
 
@@ -202,7 +216,7 @@ static void destroy_tables(struct collector *collector)
 {
     verify_destroy(&collector->verify);
     plan_destroy(&collector->plan);
-    mark_destroy(&collector->mark);
+    destroy_mark(collector);
 }
 
 /* Waits on it are timed by the clock of clock_nanoseconds. */

@@ -14,7 +14,7 @@
 #include "gc/compact.h"
 #include "gc/durations.h"
 #include "gc/fault_server.h"
-#include "gc/mark.h"
+#include "gc/mark_pages.h"
 #include "gc/pace.h"
 #include "gc/verify.h"
 #include "gc/world.h"
@@ -29,6 +29,8 @@ struct collector_options {
     uint64_t release_delay;    /* nanoseconds for which a region is free before its memory is given back */
     unsigned workers;          /* threads that mark and compact, the collector's own included */
     uint32_t mark_packets;     /* see mark_create */
+    bool no_barrier;           /* stores are learnt of from `writes`, which stays the caller's [written] */
+    struct os_writes writes;
 };
 
 struct collector_statistics {
@@ -47,6 +49,9 @@ struct collector_statistics {
     atomic_u64 regions_pinned_long;
     atomic_u64 bytes_pinned_long;
     struct durations flip_pause;
+    struct durations remark_pause; /* of marking without a barrier, and so are these */
+    atomic_u64 mark_rounds;
+    atomic_u64 pages_rescanned;
     struct durations mark_time;
     struct durations handshake; /* recorded by the world */
     struct durations time_to_stop;
@@ -58,6 +63,7 @@ struct collector {
     struct collector_options options;
     struct workers workers;
     struct mark mark;
+    struct mark_pages mark_pages; /* options.no_barrier */
     struct plan plan;
     struct compaction compaction;
     struct verify verify;

@@ -7,6 +7,8 @@
 #include "gc/reclaim.h"
 #include "gc/sweep_large.h"
 
+#include <string.h>
+
 static void record_local(void *argument, struct mutator_local *local)
 {
     bump_record(&local->bump, argument);
@@ -22,6 +24,8 @@ static void record_eagerly_local(void *argument, struct mutator_local *local)
 static void record_births(struct collector *collector)
 {
     struct memory *memory = collector->memory;
+    if (collector->options.no_barrier)
+        return; /* that was done from the start [remark] */
     collector->world->handshake(collector->world->context, STAGE_RECORDING, record_eagerly_local, memory);
     region_number touched = region_touched(&memory->regions);
     for (region_number region = 0; region < touched; region++) {
@@ -44,11 +48,32 @@ static void verify_marks(struct collector *collector)
     world->resume(world->context);
 }
 
+static void mark_by_pages(struct collector *collector)
+{
+    struct collector_statistics *statistics = &collector->statistics;
+    struct mark_pages *pages = &collector->mark_pages;
+    mark_pages_run(pages);
+    durations_record(&statistics->time_to_stop, pages->time_to_stop);
+    durations_record(&statistics->remark_pause, pages->remark_pause);
+    atomic_u64_fetch_add(&statistics->mark_rounds, pages->rounds);
+    atomic_u64_fetch_add(&statistics->pages_rescanned, pages->pages);
+    uint32_t failure = atomic_u32_load(&pages->written.failure);
+    if (failure != 0)
+        collector_log(collector, SHALE_LOG_WARNING,
+                      "which pages were written could not be found out (%s), so marking looked at all of "
+                      "them while the "
+                      "program was stopped; check vm.max_map_count and free memory",
+                      strerror((int)failure));
+}
+
 static void mark(struct collector *collector)
 {
     struct collector_statistics *statistics = &collector->statistics;
     uint64_t began = clock_nanoseconds();
-    mark_run(&collector->mark);
+    if (collector->options.no_barrier)
+        mark_by_pages(collector);
+    else
+        mark_run(&collector->mark);
     collector->last_mark_time = clock_nanoseconds() - began;
     durations_record(&statistics->mark_time, collector->last_mark_time);
     atomic_u64_fetch_add(&statistics->objects_marked, collector->mark.objects);

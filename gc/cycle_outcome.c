@@ -83,12 +83,19 @@ void outcome_log(const struct cycle_outcome *outcome, const struct collector *co
     char held_back[32] = "";
     if (outcome->held_back != 0)
         snprintf(held_back, sizeof held_back, " (%" PRIu32 " held back)", outcome->held_back);
+    char remarked[112] = "";
+    if (collector->options.no_barrier)
+        snprintf(remarked, sizeof remarked,
+                 " (%" PRIu32 " rounds, %" PRIu64 " pages looked at again; %" PRIu64 " us to stop, %" PRIu64
+                 " us in the remark)",
+                 collector->mark_pages.rounds, collector->mark_pages.pages,
+                 collector->mark_pages.time_to_stop / 1000, collector->mark_pages.remark_pause / 1000);
     collector_log(collector, SHALE_LOG_INFO,
-                  "cycle %" PRIu64 ": %" PRIu64 " KiB live, marked in %" PRIu64 " ms, %" PRIu32
+                  "cycle %" PRIu64 ": %" PRIu64 " KiB live, marked in %" PRIu64 " ms%s, %" PRIu32
                   " regions freed, %" PRIu32 " evacuated%s, %" PRIu64 " KiB moved, %s, %" PRIu64
                   " KiB in large objects freed, %" PRIu32 " of %" PRIu32
                   " regions free; the next within %" PRIu64 " KiB",
-                  outcome->number, collector->mark.bytes >> 10, collector->last_mark_time / 1000000,
+                  outcome->number, collector->mark.bytes >> 10, collector->last_mark_time / 1000000, remarked,
                   outcome->freed, outcome->evacuated, held_back, outcome->moved >> 10, flipped,
                   outcome->swept.bytes >> 10, region_free_count(regions), regions->count,
                   collector->pace.goal >> 10);

@@ -68,13 +68,18 @@ static void settle_local(void *context, struct mutator_local *local)
     (void)local;
 }
 
-static void scan_local(void *context, struct mutator_local *local)
+void mark_scan_local(struct mark *mark, struct mutator_local *local)
 {
-    struct mark *mark = context;
     struct shading shading = {&mark->work, mark->memory, &local->shaded};
     struct shale_visitor visitor = visitor_make(shade_slots, &shading);
     mark->world->visit_mutator_roots(mark->world->context, local, &visitor);
     shade_offer(&mark->work, &local->shaded);
+}
+
+static void scan_local(void *context, struct mutator_local *local)
+{
+    struct mark *mark = context;
+    mark_scan_local(mark, local);
     bump_start_recording(&local->bump, mark->memory);
     local_set_barrier(local, BARRIER_OLD | BARRIER_PAGES);
 }
@@ -105,10 +110,11 @@ void mark_attach(struct mutator_local *local, enum mark_stage stage)
         [STAGE_TRACING] = BARRIER_OLD | BARRIER_PAGES, /* it has no roots: so it is scanned */
         [STAGE_DECIDED] = BARRIER_PAGES,
         [STAGE_RECORDING] = BARRIER_PAGES,
+        [STAGE_TRACKED] = 0,
     };
     local->shaded = NULL;
-    local->bump.recording = stage == STAGE_TRACING || stage == STAGE_DECIDED || stage == STAGE_RECORDING;
-    local->bump.eager = stage == STAGE_RECORDING;
+    local->bump.recording = stage >= STAGE_TRACING;
+    local->bump.eager = stage >= STAGE_RECORDING;
     local_set_barrier(local, barriers[stage]);
 }
 
@@ -136,6 +142,15 @@ void mark_prepare(struct mark *mark)
     weak_begin(&mark->weak);
 }
 
+void mark_shade_shown(struct mark *mark, void (*show)(void *context, struct shale_visitor *visitor))
+{
+    struct packet *packet = NULL;
+    struct shading shading = {&mark->work, mark->memory, &packet};
+    struct shale_visitor visitor = visitor_make(shade_slots, &shading);
+    show(mark->world->context, &visitor);
+    shade_offer(&mark->work, &packet);
+}
+
 void mark_roots(struct mark *mark)
 {
     const struct world *world = mark->world;
@@ -144,11 +159,7 @@ void mark_roots(struct mark *mark)
     /* Seen by whoever registers roots of the heap after they were visited below. */
     atomic_u32_store(&mark->active, 1);
     world->handshake(world->context, STAGE_TRACING, scan_local, mark);
-    struct packet *packet = NULL;
-    struct shading shading = {&mark->work, mark->memory, &packet};
-    struct shale_visitor visitor = visitor_make(shade_slots, &shading);
-    world->visit_heap_roots(world->context, &visitor);
-    shade_offer(&mark->work, &packet);
+    mark_shade_shown(mark, world->visit_heap_roots);
 }
 
 static void trace_task(void *argument, unsigned index)
@@ -157,13 +168,20 @@ static void trace_task(void *argument, unsigned index)
     trace(&mark->tracers[index]);
 }
 
-void mark_trace(struct mark *mark)
+void mark_trace_with(struct mark *mark, worker_task task, void *argument)
 {
     struct tracer *first = &mark->tracers[0];
-    do {
+    work_begin(&mark->work, mark->workers->count);
+    workers_run(mark->workers, task, argument);
+    while (trace_rescan(first) || weak_find_reached(&mark->weak, trace_look_at, first)) {
         work_begin(&mark->work, mark->workers->count);
         workers_run(mark->workers, trace_task, mark);
-    } while (trace_rescan(first) || weak_find_reached(&mark->weak, trace_look_at, first));
+    }
+}
+
+void mark_trace(struct mark *mark)
+{
+    mark_trace_with(mark, trace_task, mark);
 }
 
 bool mark_flush(struct mark *mark)
@@ -199,11 +217,7 @@ static bool is_dead(void *argument, uint64_t address)
  * may have several finalizers. */
 static void trace_queued(struct mark *mark)
 {
-    struct packet *packet = NULL;
-    struct shading shading = {&mark->work, mark->memory, &packet};
-    struct shale_visitor visitor = visitor_make(shade_slots, &shading);
-    mark->world->visit_queued(mark->world->context, &visitor);
-    shade_offer(&mark->work, &packet);
+    mark_shade_shown(mark, mark->world->visit_queued);
     mark_trace(mark);
 }
 
@@ -225,7 +239,7 @@ void mark_weak(struct mark *mark)
 
 void mark_count(struct mark *mark)
 {
-    mark->memory->leads.complete = true;
+    mark->memory->leads.complete = mark->memory->leads.wanted;
     mark->objects = atomic_u64_load(&mark->work.placed_objects);
     mark->bytes = atomic_u64_load(&mark->work.placed_bytes);
     for (unsigned i = 0; i < mark->workers->count; i++) {

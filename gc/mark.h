@@ -1,5 +1,5 @@
 /*
- * Marking: finding what is live, while the program runs.
+ * Marking: finding what is live, while the program runs. Here with a write barrier; without one: mark_pages.h.
  *
  * [mark] A snapshot at the beginning, taken without stopping anybody (after Doligez and Gonthier, "Portable,
  * unobtrusive garbage collection for multiprocessor systems", POPL 1994; for the order of the handshakes see also
@@ -95,6 +95,17 @@ void mark_decide(struct mark *mark);
 void mark_weak(struct mark *mark);
 /* Counts what was marked. */
 void mark_count(struct mark *mark);
+
+/* ---- also for marking without a barrier, mark_pages.h ---- */
+
+/* Shades and offers the mutator's own roots. */
+void mark_scan_local(struct mark *mark, struct mutator_local *local);
+/* Shades and offers what one of the world's functions shows. */
+void mark_shade_shown(struct mark *mark, void (*show)(void *context, struct shale_visitor *visitor));
+/* mark_trace with a task that does something else first, and then `trace`. */
+void mark_trace_with(struct mark *mark, worker_task task, void *argument);
+
+/* ---- mutators ---- */
 
 /* A mutator attaches, at a stage. */
 void mark_attach(struct mutator_local *local, enum mark_stage stage);

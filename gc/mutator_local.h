@@ -10,7 +10,9 @@
  *   DECIDED  marking is complete; what is allocated is born
  *   RECORDING  the same, and there will be a flip: live bits of what is born are set eagerly
  *
- * From BEGUN until IDLE stores also note the page that they store to [clean].
+ * From BEGUN until IDLE stores also note the page that they store to [clean]. In a heap without a write barrier there is only
+ *
+ *   TRACKED  the mutator's roots were shaded; what is allocated is born, and its live bits are set eagerly [remark]
  *
  * All fields are the owning thread's, and the collector's while that thread is stopped or, in a handshake, native.
  */
@@ -20,7 +22,7 @@
 #include "gc/packet.h"
 #include "heap/bump.h"
 
-enum mark_stage { STAGE_IDLE, STAGE_BEGUN, STAGE_TRACING, STAGE_DECIDED, STAGE_RECORDING };
+enum mark_stage { STAGE_IDLE, STAGE_BEGUN, STAGE_TRACING, STAGE_DECIDED, STAGE_RECORDING, STAGE_TRACKED };
 
 /* What a store does besides storing, in shale_mutator.barrier. */
 enum barrier {

@@ -184,6 +184,8 @@ static inline __attribute__((always_inline)) void reach_slots(void *context, uin
 static void note(struct tracer *tracer, const atomic_u64 *slot)
 {
     struct memory *memory = tracer->memory;
+    if (!memory->leads.wanted)
+        return;
     size_t target = views_offset(&memory->views, atomic_u64_load(slot));
     size_t at = (size_t)((const char *)slot - memory->views.alias);
     if (target < tracer->size && region_of(target) != region_of(at))
@@ -216,7 +218,7 @@ static inline void look_at_page(struct tracer *tracer, size_t offset, uint64_t h
 {
     struct memory *memory = tracer->memory;
     char *object = views_alias(&memory->views, offset);
-    uint64_t before = atomic_u64_load(&memory->leads.pages[page]);
+    uint64_t before = memory->leads.wanted ? atomic_u64_load(&memory->leads.pages[page]) : LEADS_ANYWHERE;
     tracer->region = region_of(offset);
     tracer->leads = before;
     object_visit_slots(memory_type(memory, header), header, object, object, from, to, reach_slots, tracer);
@@ -328,7 +330,7 @@ static void rescan_region(struct tracer *tracer, region_number region)
     granule_number end = granule + REGION_GRANULES;
     for (; (granule = bits_next(bits, granule, end)) < end; granule++) {
         atomic_u64_load_acquire((const atomic_u64 *)&bits[granule >> 6]);
-        if (!region_born_at(&tracer->memory->regions, granule_start(granule)))
+        if (tracer->births || !region_born_at(&tracer->memory->regions, granule_start(granule)))
             look_at(tracer, granule);
     }
 }
@@ -348,4 +350,74 @@ bool trace_rescan(struct tracer *tracer)
         rescan_region(tracer, r);
     }
     return true;
+}
+
+/* ---- written pages --------------------------------------------------------------------------------- */
+
+/* Looks again at the slots of an object that lie on a page; at all of one of which more is to be known than its slots, or
+ * of which which slots there are may have been written just there. */
+static void look_again_at(struct tracer *tracer, granule_number granule, page_number page)
+{
+    const struct memory *memory = tracer->memory;
+    size_t offset = granule_start(granule);
+    uint64_t header = memory_header(memory, offset);
+    const struct type *type = memory_type(memory, header);
+    if (type->strength != STRENGTH_STRONG || type->shape == SHAPE_CUSTOM) {
+        look_at(tracer, granule);
+        return;
+    }
+    size_t start = (size_t)page << memory->views.page_shift;
+    size_t end = start + memory->views.page_size;
+    look_at_page(tracer, offset, header, page, start > offset ? start - offset : 0, end - offset);
+}
+
+/* Whether a marked object that begins before `start`, in the same region, reaches beyond it. */
+static bool reaches_beyond(const struct memory *memory, granule_number granule, size_t start)
+{
+    size_t offset = granule_start(granule);
+    return offset - HEADER_SIZE + memory_object_size(memory, offset) > start;
+}
+
+static void look_again_at_page(struct tracer *tracer, page_number page)
+{
+    const struct memory *memory = tracer->memory;
+    const uint64_t *bits = memory->live_bits;
+    size_t start = (size_t)page << memory->views.page_shift;
+    granule_number first = granule_of(region_start(region_of(start)));
+    granule_number granule = granule_of(start);
+    /* The header of an object that begins with the page is on the page before. */
+    granule_number end = granule_of(start + memory->views.page_size);
+    granule_number across = granule != first ? bits_previous(bits, first, granule - 1) : GRANULE_NONE;
+    if (across != GRANULE_NONE) {
+        atomic_u64_load_acquire((const atomic_u64 *)&bits[across >> 6]);
+        if (reaches_beyond(memory, across, start))
+            look_again_at(tracer, across, page);
+    }
+    for (; (granule = bits_next(bits, granule, end)) < end; granule++) {
+        atomic_u64_load_acquire((const atomic_u64 *)&bits[granule >> 6]);
+        look_again_at(tracer, granule, page);
+    }
+}
+
+void trace_look_again(struct tracer *tracer, page_number first, uint64_t pages)
+{
+    for (; pages != 0; pages &= pages - 1) {
+        look_again_at_page(tracer, first + (page_number)__builtin_ctzl(pages));
+        if (tracer->stack_count >= TRACE_STACK / 2)
+            drain(tracer);
+    }
+}
+
+void trace_look_again_at_large(struct tracer *tracer, size_t offset, page_number page)
+{
+    const struct memory *memory = tracer->memory;
+    uint64_t header = memory_header(memory, offset);
+    size_t start = (size_t)page << memory->views.page_shift;
+    size_t end = start + memory->views.page_size;
+    if (memory_type(memory, header)->shape == SHAPE_CUSTOM)
+        look_at_page(tracer, offset, header, page, 0, SIZE_MAX);
+    else
+        look_at_page(tracer, offset, header, page, start > offset ? start - offset : 0, end - offset);
+    if (tracer->stack_count >= TRACE_STACK / 2)
+        drain(tracer);
 }

@@ -7,7 +7,8 @@
  * stack and memory is bounded.
  *
  * Objects born in the cycle are neither marked nor looked at: they are live, and what they refer to was shaded or
- * born as well, since a mutator had it in hand after its roots were shaded [shade].
+ * born as well, since a mutator had it in hand after its roots were shaded [shade]. That is so with a write barrier; without
+ * one, what is born is looked at like what is marked, and two tracers may look at an object at once [remark].
  *
  * Slots are read while mutators write them. What is read is the old or the new content; if the old one is missed, the
  * mutator's barrier has shaded it.
@@ -49,6 +50,7 @@ struct tracer {
     uint64_t objects;                    /* marked since trace_begin */
     uint64_t bytes;
     granule_number weak_list; /* see weak_look */
+    bool births;              /* never changes: objects that were born are looked at too [remark] */
     struct memory_table table;
 };
 
@@ -68,6 +70,13 @@ bool trace_rescan(struct tracer *tracer);
 
 /* One tracer, nobody tracing: has an object looked at. */
 void trace_look_at(void *tracer, granule_number granule);
+
+/* A tracer that takes part in tracing: looks again at all that is marked, or was born and has its bit, on pages of the region
+ * space, given as bits from page number `first` on [remark]. What it finds is looked at then, or by `trace`. */
+void trace_look_again(struct tracer *tracer, page_number first, uint64_t pages);
+
+/* The same at a large object, which is marked, on one page. */
+void trace_look_again_at_large(struct tracer *tracer, size_t offset, page_number page);
 
 /* After a marking: adds what was counted to the regions. */
 void trace_end(struct tracer *tracer);

@@ -75,8 +75,9 @@ void weak_look(struct weak *weak, granule_number *list, granule_number granule)
     struct weak_object *object = weak_at(weak, granule);
     if (atomic_u32_load(&object->link) != 0 || !is_unmarked(weak, atomic_u64_load(&object->referent)))
         return;
-    atomic_u32_store(&object->link, *list);
-    *list = granule;
+    /* Two tracers may be looking at it [remark]. */
+    if (atomic_u32_cas_full(&object->link, 0, *list))
+        *list = granule;
 }
 
 void weak_clear_list(struct weak *weak, granule_number *list)
@@ -92,11 +93,12 @@ void weak_clear_list(struct weak *weak, granule_number *list)
 
 /* ---- ephemerons ------------------------------------------------------------------------------------ */
 
-/* An ephemeron is put in once: who marked it looks at it first. */
+/* An ephemeron is put in once, by whoever changes its link first: two tracers may be looking at it [remark]. The other
+ * need not wait until it is there, since the first looks at the key again afterwards, and then at the value. */
 static void wait_for_key(struct weak *weak, granule_number granule, size_t key)
 {
     struct ephemeron_object *ephemeron = ephemeron_at(weak, granule);
-    if (atomic_u32_load(&ephemeron->link) != 0)
+    if (atomic_u32_load(&ephemeron->link) != 0 || !atomic_u32_cas_full(&ephemeron->link, 0, LINK_END))
         return;
     atomic_u32_store_full(&weak->waiting, 1);
     atomic_u32 *head = head_of(weak, key);

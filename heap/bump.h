@@ -11,7 +11,8 @@
  * marked or traced. The region says from where on its objects were born, so that can be asked at any time. Their live
  * bits are needed only if the cycle flips: when that is certain, each mutator sets those of what it has allocated in
  * its region, and from then on chunk by chunk as the cursor leaves a chunk (*eagerly*), and those of the last in the
- * flip; the collector sets those of regions that were left before.
+ * flip; the collector sets those of regions that were left before. In a heap without a write barrier they are set
+ * eagerly from the start [remark].
  *
  * All fields are the owning thread's; the collector calls the functions for it while the thread is stopped or
  * native.

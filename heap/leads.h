@@ -42,6 +42,7 @@ struct leads {
     atomic_u64 *pages;
     atomic_u8 *stored; /* per page: not 0 when a mutator has stored a reference there */
     unsigned shift;
+    bool wanted;   /* never changes; false: no page is clean, since stores are not noted */
     bool complete; /* a marking has gathered all */
 };
 
@@ -49,7 +50,7 @@ struct leads {
 static inline void leads_init(struct leads *leads, atomic_u64 *pages, atomic_u8 *stored,
                               region_number regions)
 {
-    *leads = (struct leads){.pages = pages, .stored = stored};
+    *leads = (struct leads){.pages = pages, .stored = stored, .wanted = true};
     while (regions >> leads->shift >= LEADS_NAMES_MAX)
         leads->shift++;
 }

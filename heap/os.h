@@ -23,6 +23,18 @@ enum os_fault_delivery {
 
 enum { OS_THREAD_NAME_SIZE = 16 };
 
+/* A source of writes: which pages of a range were written [written]. */
+struct os_writes {
+    int source; /* what ranges are registered with */
+    int map;    /* what tells of their pages */
+};
+
+/* Pages that lie side by side. */
+struct os_range {
+    uintptr_t start;
+    uintptr_t end;
+};
+
 struct os {
     const char *name;
 
@@ -78,6 +90,22 @@ struct os {
     int (*faults_wait)(const struct os *os, int faults, int event);
     /* Takes up to `maximum` faults that are waiting. Returns their number, 0 when there is none. */
     int (*faults_read)(const struct os *os, int faults, uintptr_t *addresses, size_t maximum);
+
+    /* Opens a source of writes; -EOPNOTSUPP when the kernel cannot tell. */
+    int (*writes_open)(const struct os *os, struct os_writes *writes);
+    int (*writes_close)(const struct os *os, const struct os_writes *writes);
+    /* The range may be asked about from now on. Not while it is registered for faults. Takes constant time; unregistering
+     * takes time for each page that was armed. */
+    int (*writes_register)(const struct os *os, const struct os_writes *writes, void *start, size_t size);
+    int (*writes_unregister)(const struct os *os, const struct os_writes *writes, void *start, size_t size);
+    /* Arms all pages: they count as not written. */
+    int (*writes_arm)(const struct os *os, const struct os_writes *writes, void *start, size_t size);
+    /* Finds the pages that were written through this range since they were armed last, or never were armed, or of which the
+     * system has forgotten whether they were; with `rearm`, each is armed as it is found, so that no later write is missed.
+     * Writes through other mappings do not count. Returns how many ranges of them were put into `ranges`, in order, with
+     * `end` set to where the search ended: when there is no room, before the end of what was to be searched. */
+    int (*writes_find)(const struct os *os, const struct os_writes *writes, const struct os_range *among,
+                       bool rearm, struct os_range *ranges, size_t maximum, uintptr_t *end);
 
     /* A descriptor that is set once and then stays so. */
     int (*event_create)(const struct os *os);

@@ -1,6 +1,7 @@
 #include "heap/os.h"
 
 #include "heap/memory_limit.h"
+#include "heap/os_linux_writes.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -197,16 +198,15 @@ static int faults_handshake(int faults, enum os_fault_delivery delivery)
     return faults;
 }
 
-static int linux_faults_open(const struct os *os, enum os_fault_delivery delivery, const char **how)
+int os_linux_userfaultfd(const char **how)
 {
-    (void)os;
     int device = open("/dev/userfaultfd", O_RDWR | O_CLOEXEC);
     if (device >= 0) {
         int faults = ioctl(device, USERFAULTFD_IOC_NEW, O_CLOEXEC | O_NONBLOCK);
         close(device);
         if (faults >= 0) {
             *how = "/dev/userfaultfd";
-            return faults_handshake(faults, delivery);
+            return faults;
         }
     }
     int faults = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
@@ -215,7 +215,14 @@ static int linux_faults_open(const struct os *os, enum os_fault_delivery deliver
         faults = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY);
         *how = "the userfaultfd system call, user mode only";
     }
-    return faults < 0 ? -errno : faults_handshake(faults, delivery);
+    return faults < 0 ? -errno : faults;
+}
+
+static int linux_faults_open(const struct os *os, enum os_fault_delivery delivery, const char **how)
+{
+    (void)os;
+    int faults = os_linux_userfaultfd(how);
+    return faults < 0 ? faults : faults_handshake(faults, delivery);
 }
 
 static int linux_faults_register(const struct os *os, int faults, void *start, size_t size)
@@ -360,6 +367,12 @@ const struct os *os_linux(void)
         .faults_wake = linux_faults_wake,
         .faults_wait = linux_faults_wait,
         .faults_read = linux_faults_read,
+        .writes_open = os_linux_writes_open,
+        .writes_close = os_linux_writes_close,
+        .writes_register = os_linux_writes_register,
+        .writes_unregister = os_linux_writes_unregister,
+        .writes_arm = os_linux_writes_arm,
+        .writes_find = os_linux_writes_find,
         .event_create = linux_event_create,
         .event_set = linux_event_set,
         .event_close = linux_close,

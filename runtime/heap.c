@@ -241,7 +241,63 @@ static shale_status choose_compaction(shale_heap *heap, struct collector_options
     return SHALE_OK;
 }
 
+/* ---- how to learn of stores ------------------------------------------------------------------------ */
+
+/* Whether the kernel can tell which pages were written, tried on the still empty view. Returns 0, with `writes` open, or a
+ * negative errno value with `failed` naming the step. */
+static int probe_writes(const struct memory *memory, struct os_writes *writes, const char **failed)
+{
+    const struct os *os = memory->os;
+    const struct views *views = &memory->views;
+    *failed = "opening userfaultfd with asynchronous write protection, and PAGEMAP_SCAN (Linux 6.7)";
+    int status = os->writes_open(os, writes);
+    if (status != 0)
+        return status;
+    *failed = "registering the mutator view for the tracking of writes";
+    status = os->writes_register(os, writes, views->mutator, views->span);
+    if (status == 0) {
+        *failed = "searching the mutator view for written pages";
+        status = os->writes_arm(os, writes, views->mutator, views->page_size);
+        int unregistered = os->writes_unregister(os, writes, views->mutator, views->span);
+        status = status != 0 ? status : unregistered;
+    }
+    if (status != 0)
+        os->writes_close(os, writes);
+    return status;
+}
+
+static shale_status choose_barrier(shale_heap *heap, struct collector_options *options, shale_error *error)
+{
+    if (heap->options.barrier != SHALE_BARRIER_PAGES)
+        return SHALE_OK;
+    const char *failed =
+        "running under Valgrind, which does not know the system calls that find written pages";
+    int status = announce_kernel_calls_unknown() ? -EOPNOTSUPP
+                                                 : probe_writes(&heap->memory, &options->writes, &failed);
+    options->no_barrier = status == 0;
+    if (status == 0)
+        return SHALE_OK;
+    bool permission = status == -EPERM || status == -EACCES;
+    error_set(
+        error, SHALE_ERROR_CONCURRENT, "a heap without a write barrier is not possible: %s: %s; %s", failed,
+        strerror(-status),
+        permission
+            ? "allow it with sysctl vm.unprivileged_userfaultfd=1, or use barrier=stores and shale_store"
+            : "use Linux 6.7 or newer, or barrier=stores and shale_store");
+    if (error != NULL)
+        error->errno_value = -status;
+    return SHALE_ERROR_CONCURRENT;
+}
+
 /* ---- creation -------------------------------------------------------------------------------------- */
+
+static void close_sources(const struct os *os, const struct collector_options *options)
+{
+    if (options->faults >= 0)
+        os->faults_close(os, options->faults);
+    if (options->no_barrier)
+        os->writes_close(os, &options->writes);
+}
 
 static shale_status create_collector(shale_heap *heap, shale_error *error)
 {
@@ -256,13 +312,17 @@ static shale_status create_collector(shale_heap *heap, shale_error *error)
     shale_status status = choose_compaction(heap, &options, error);
     if (status != SHALE_OK)
         return status;
+    status = choose_barrier(heap, &options, error);
+    if (status != SHALE_OK) {
+        close_sources(heap->memory.os, &options);
+        return status;
+    }
     heap->world = world_functions;
     heap->world.context = heap;
     const char *failed;
     int result = collector_create(&heap->collector, &heap->memory, &heap->world, &options, &failed);
     if (result != 0) {
-        if (options.faults >= 0)
-            heap->memory.os->faults_close(heap->memory.os, options.faults);
+        close_sources(heap->memory.os, &options);
         return error_set_system(error, -result, failed, "check the process's limits on threads and memory");
     }
     return SHALE_OK;
@@ -329,10 +389,8 @@ static shale_status create_parts(shale_heap *heap, const struct os *os, shale_er
 
 static void destroy_parts(shale_heap *heap)
 {
-    int faults = heap->collector.options.faults;
     collector_destroy(&heap->collector);
-    if (faults >= 0)
-        heap->memory.os->faults_close(heap->memory.os, faults);
+    close_sources(heap->memory.os, &heap->collector.options);
     mutator_free_detached(heap);
     root_list_destroy(&heap->roots);
     externals_destroy(&heap->externals);
@@ -348,9 +406,10 @@ static void log_creation(const shale_heap *heap)
 {
     enum shale_compaction compaction = heap->collector.options.compaction;
     bool in_pause = compaction == SHALE_COMPACTION_IN_PAUSE;
-    log_line(&heap->log, SHALE_LOG_INFO, "heap of at most %zu MiB%s, %s%s%s", heap->options.heap_size >> 20,
+    log_line(&heap->log, SHALE_LOG_INFO, "heap of at most %zu MiB%s, %s%s%s%s", heap->options.heap_size >> 20,
              heap->size_chosen ? " (a quarter of what this process may use)" : "",
-             shale_compaction_name(compaction), in_pause ? "" : ", by ", in_pause ? "" : heap->fault_source);
+             shale_compaction_name(compaction), in_pause ? "" : ", by ", in_pause ? "" : heap->fault_source,
+             heap->collector.options.no_barrier ? "; stores are found by written pages" : "");
 }
 
 shale_heap *heap_create(const struct os *os, const shale_options *options, bool log_asked, shale_error *error)

@@ -58,6 +58,8 @@ shale_status shale_heap_statistics(shale_heap *heap, shale_statistics *statistic
         .bytes_pinned_long = atomic_u64_load(&counted->bytes_pinned_long),
         .heap_size = heap->options.heap_size,
         .goal_bytes = atomic_u64_load(&counted->goal_bytes),
+        .mark_rounds = atomic_u64_load(&counted->mark_rounds),
+        .pages_rescanned = atomic_u64_load(&counted->pages_rescanned),
         .used_bytes = used < heap->options.heap_size ? used : heap->options.heap_size,
     };
     statistics->large_objects = atomic_u64_load(&heap->memory.fixed.large_objects);
@@ -65,6 +67,7 @@ shale_status shale_heap_statistics(shale_heap *heap, shale_statistics *statistic
     statistics->data_bytes = page_runs_used(&heap->memory.fixed.data) << heap->memory.views.page_shift;
     heap->memory.os->file_memory(heap->memory.os, heap->memory.views.file, &statistics->committed_bytes);
     durations_summarize(&counted->flip_pause, &statistics->flip_pause);
+    durations_summarize(&counted->remark_pause, &statistics->remark_pause);
     durations_summarize(&counted->mark_time, &statistics->mark_time);
     durations_summarize(&counted->handshake, &statistics->handshake);
     durations_summarize(&counted->time_to_stop, &statistics->time_to_stop);

@@ -21,6 +21,7 @@ LAYERS = ["heap", "gc", "runtime"]  # from the bottom up
 # Files that may name the calls below, each with the reason.
 SYSTEM_CALL_FILES = {
     "heap/os_linux.c": "it is the os port",
+    "heap/os_linux_writes.c": "it is a part of the os port",
 }
 
 SYSTEM_CALLS = re.compile(

@@ -191,7 +191,7 @@ static void register_types(struct mutators *mutators)
     }
 }
 
-void mutators_create(struct mutators *mutators, size_t live_bytes)
+void mutators_create(struct mutators *mutators, size_t live_bytes, int barrier)
 {
     *mutators = (struct mutators){.nodes = live_bytes / MUTATORS / NODE_AND_LEAF_BYTES};
     shale_options options;
@@ -201,6 +201,7 @@ void mutators_create(struct mutators *mutators, size_t live_bytes)
     options.heap_size = live_bytes + live_bytes / 2;
     options.concurrent = SHALE_CONCURRENT_REQUIRE;
     options.target = TARGET;
+    options.barrier = barrier;
     mutators->heap = shale_heap_create(&options, &error);
     bench_require(mutators->heap != NULL, error.message);
     register_types(mutators);

@@ -43,8 +43,9 @@ struct mutators {
     bool quit;
 };
 
-/* A heap with half as much again as `live_bytes`, which the threads fill with nodes before it returns. */
-void mutators_create(struct mutators *mutators, size_t live_bytes);
+/* A heap with half as much again as `live_bytes`, which the threads fill with nodes before it returns. `barrier`: as in
+ * shale_options. */
+void mutators_create(struct mutators *mutators, size_t live_bytes, int barrier);
 void mutators_destroy(struct mutators *mutators);
 
 /* Lets the threads run for so long, then waits until they have stopped and no cycle is running. */

@@ -8,6 +8,9 @@
  *
  *   global-stop   with 2 GiB live, over that with 64 MiB live; the two programs take turns, and one that does not
  *                 run waits. Takes about 3.2 GiB of memory
+ *   pages-stop    with 64 MiB live, without a write barrier, over that with one: there are two stops in a cycle, the
+ *                 remark and the flip. The median of many short runs of each in turn, since the longest stop of one run
+ *                 tells more about what else the machine does
  *   stop-p99      the 99th percentile of flip_pause, in microseconds, with 32 MiB live
  *
  * Each program runs for 5 s, with --full for 60; longer when it has not flipped three times by then.
@@ -16,7 +19,7 @@
 #include "bench/support/samples.h"
 #include "bench/targets/targets.h"
 
-enum { TURNS = 5, TURNS_MAX = 30, FLIPS_LEAST = 3, SECONDS = 5, SECONDS_FULL = 60 };
+enum { RUNS = 9, TURNS = 5, TURNS_MAX = 30, FLIPS_LEAST = 3, SECONDS = 5, SECONDS_FULL = 60 };
 
 #define MIB ((size_t)1 << 20)
 #define GIB ((size_t)1 << 30)
@@ -62,7 +65,10 @@ static double microseconds(uint64_t nanoseconds)
 /* Microseconds. */
 static double longest_stop(const shale_statistics *statistics)
 {
-    return microseconds(statistics->time_to_stop.maximum + statistics->flip_pause.maximum);
+    uint64_t pause = statistics->flip_pause.maximum;
+    if (pause < statistics->remark_pause.maximum)
+        pause = statistics->remark_pause.maximum;
+    return microseconds(statistics->time_to_stop.maximum + pause);
 }
 
 static void describe(struct finding *finding, const char *live, const shale_statistics *statistics)
@@ -82,8 +88,8 @@ void measure_global_stop(struct finding *finding)
     struct mutators mutators[2];
     shale_statistics statistics[2];
     progress("filling heaps", 0, 2);
-    mutators_create(&mutators[0], 2 * GIB);
-    mutators_create(&mutators[1], 64 * MIB);
+    mutators_create(&mutators[0], 2 * GIB, SHALE_BARRIER_STORES);
+    mutators_create(&mutators[1], 64 * MIB, SHALE_BARRIER_STORES);
     take_turns(mutators, 2);
     for (size_t i = 0; i < 2; i++) {
         shale_heap_statistics(mutators[i].heap, &statistics[i]);
@@ -99,13 +105,58 @@ void measure_global_stop(struct finding *finding)
     describe(finding, "64 MiB", &statistics[1]);
 }
 
+/* One short program: its longest stop. */
+static double run_once(struct finding *finding, int barrier, size_t run)
+{
+    struct mutators mutators;
+    shale_statistics statistics;
+    mutators_create(&mutators, 64 * MIB, barrier);
+    for (size_t turn = 0; turn == 0 || !flipped_enough(&mutators, 1); turn++) {
+        bench_require(turn < TURNS_MAX, "cycles do not flip, so there is nothing to measure");
+        mutators_turn(&mutators, (uint64_t)seconds() * 1000000000u / RUNS);
+    }
+    shale_heap_statistics(mutators.heap, &statistics);
+    mutators_destroy(&mutators);
+    if (run != 0)
+        return longest_stop(&statistics);
+    describe(finding, barrier == SHALE_BARRIER_PAGES ? "without a barrier, 64 MiB" : "with one, 64 MiB",
+             &statistics);
+    if (barrier == SHALE_BARRIER_PAGES)
+        add_remark(finding,
+                   "remark: median %.0f us, p99 %.0f, longest %.0f; %.1f rounds and %.0f pages a cycle",
+                   microseconds(statistics.remark_pause.p50), microseconds(statistics.remark_pause.p99),
+                   microseconds(statistics.remark_pause.maximum),
+                   (double)statistics.mark_rounds / (double)statistics.cycles,
+                   (double)statistics.pages_rescanned / (double)statistics.cycles);
+    return longest_stop(&statistics);
+}
+
+void measure_pages_stop(struct finding *finding)
+{
+    if (cannot_compact(finding) || cannot_track(finding))
+        return;
+    struct samples pages = {0};
+    struct samples stores = {0};
+    for (size_t run = 0; run < RUNS; run++) {
+        samples_add(&pages, run_once(finding, SHALE_BARRIER_PAGES, run));
+        samples_add(&stores, run_once(finding, SHALE_BARRIER_STORES, run));
+        progress("runs", run + 1, RUNS);
+    }
+    finding->value = samples_median(&pages) / samples_median(&stores);
+    finding->limit = 5;
+    set_details(finding, "longest stop, median of %d runs, without a barrier %.0f us, with one %.0f us; %s",
+                RUNS, samples_median(&pages), samples_median(&stores), length());
+    samples_free(&pages);
+    samples_free(&stores);
+}
+
 void measure_stop_p99(struct finding *finding)
 {
     if (cannot_compact(finding))
         return;
     struct mutators mutators;
     shale_statistics statistics;
-    mutators_create(&mutators, 32 * MIB);
+    mutators_create(&mutators, 32 * MIB, SHALE_BARRIER_STORES);
     take_turns(&mutators, 1);
     shale_heap_statistics(mutators.heap, &statistics);
     mutators_destroy(&mutators);

@@ -40,6 +40,8 @@ static const struct target targets[] = {
     {"allocation-speed", "speed of allocating small objects, over glibc's malloc and free",
      measure_allocation_speed},
     {"store-idle", "time of shale_store with no barrier up, over a plain store", measure_store_idle},
+    {"pages-store", "time of a plain store in a heap without a write barrier, over that in one with",
+     measure_pages_store},
     {"store-marking", "time of shale_store while marking, over a plain store", measure_store_marking},
     {"gcbench-malloc", "time of GCBench over malloc and free, over that with Shale", measure_gcbench_malloc},
     {"gcbench-bdwgc", "time of GCBench over bdwgc, over that with Shale", measure_gcbench_bdwgc},
@@ -47,6 +49,7 @@ static const struct target targets[] = {
     {"trees-bdwgc", "time of binary trees over bdwgc, over that with Shale", measure_trees_bdwgc},
     {"marking-workers", "speed of marking 512 MiB with 2 workers, over that with 1", measure_marking_workers},
     {"global-stop", "longest global stop with 2 GiB live, over that with 64 MiB", measure_global_stop},
+    {"pages-stop", "longest global stop without a write barrier, over that with one", measure_pages_stop},
     {"stop-p99", "99th percentile of the flip pause with four threads, in microseconds", measure_stop_p99},
 };
 
@@ -83,6 +86,24 @@ bool cannot_compact(struct finding *finding)
         return false;
     finding->impossible = true;
     set_details(finding, "no userfaultfd with minor faults: %s", reason);
+    return true;
+}
+
+bool cannot_track(struct finding *finding)
+{
+    shale_options options;
+    shale_error error;
+    shale_options_init(&options);
+    options.ignore_environment = true;
+    options.heap_size = (size_t)4 << 20;
+    options.barrier = SHALE_BARRIER_PAGES;
+    shale_heap *heap = shale_heap_create(&options, &error);
+    if (heap != NULL) {
+        shale_heap_destroy(heap, NULL);
+        return false;
+    }
+    finding->impossible = true;
+    set_details(finding, "%.200s", error.message);
     return true;
 }
 

@@ -6,6 +6,9 @@
  * hold) or 128 MiB (which they do not). The list holds plain addresses: nothing allocates meanwhile, so no
  * cycle runs and nothing moves. CPU time of the thread, many short turns, minima: a loop of so few instructions
  * is slowed down by all that a neighbour on the same core does. The value is the worse of the two ratios.
+ *
+ * pages-store: the plain loop alone, in a heap without a write barrier and in one with, each after a cycle. That nothing is
+ * left of the tracking of writes is what it shows.
  */
 #include "bench/gbench.h"
 #include "bench/support/samples.h"
@@ -69,7 +72,7 @@ static void list_objects(struct objects *objects)
     }
 }
 
-static void create(struct objects *objects, size_t bytes)
+static void create(struct objects *objects, size_t bytes, int barrier)
 {
     static const uint32_t offset[] = {0};
     *objects = (struct objects){.count = bytes / OBJECT_SIZE};
@@ -79,6 +82,7 @@ static void create(struct objects *objects, size_t bytes)
     options.ignore_environment = true;
     options.heap_size = bytes * 2 + (HEAP_UNIT * 16);
     options.target = 0;
+    options.barrier = barrier;
     objects->heap = shale_heap_create(&options, &error);
     bench_require(objects->heap != NULL, error.message);
     objects->mutator = shale_attach(objects->heap, &error);
@@ -212,7 +216,7 @@ static double take_turns(struct finding *finding, size_t bytes, enum phase phase
 {
     struct objects objects;
     struct holder holder;
-    create(&objects, bytes);
+    create(&objects, bytes, SHALE_BARRIER_STORES);
     if (phase != IDLE)
         hold_marking(&objects, &holder, phase == MARKED);
     time_stores(&objects, store_plain, &objects.plain);
@@ -254,4 +258,47 @@ void measure_store_marking(struct finding *finding)
     finding->limit = 3;
     set_details(finding, "out of cache %.2f unmarked, %.2f marked; in cache %.2f marked", unmarked, marked,
                 in_cache);
+}
+
+/* ---- without a barrier ----------------------------------------------------------------------------- */
+
+/* Plain stores in both heaps, after a cycle in each. The ratio of the minima. */
+static double compare_plain(struct finding *finding, size_t bytes, const char *what)
+{
+    struct objects objects[2]; /* without a barrier, and with one */
+    for (int i = 0; i < 2; i++) {
+        create(&objects[i], bytes, i == 0 ? SHALE_BARRIER_PAGES : SHALE_BARRIER_STORES);
+        shale_collect(objects[i].mutator, SHALE_COLLECT_NORMAL);
+        shale_enter_native(objects[i].mutator); /* a thread is at work with one heap at a time */
+    }
+    for (size_t turn = 0; turn < TURNS; turn++) {
+        for (int i = 0; i < 2; i++) {
+            shale_leave_native(objects[i].mutator);
+            time_stores(&objects[i], store_plain, &objects[i].plain);
+            shale_enter_native(objects[i].mutator);
+        }
+        progress(what, turn, TURNS);
+    }
+    double pages = samples_percentile(&objects[0].plain, 0);
+    double stores = samples_percentile(&objects[1].plain, 0);
+    add_remark(
+        finding,
+        "%s: %.2f; a plain store without a barrier %.2f ns, median %.2f; with one %.2f ns, median %.2f", what,
+        pages / stores, pages, samples_median(&objects[0].plain), stores, samples_median(&objects[1].plain));
+    for (int i = 0; i < 2; i++) {
+        shale_leave_native(objects[i].mutator);
+        destroy(&objects[i]);
+    }
+    return pages / stores;
+}
+
+void measure_pages_store(struct finding *finding)
+{
+    if (cannot_track(finding))
+        return;
+    double in_cache = compare_plain(finding, IN_CACHE, "stores into 256 KiB");
+    double out_of_cache = compare_plain(finding, OUT_OF_CACHE, "stores into 128 MiB");
+    finding->value = in_cache > out_of_cache ? in_cache : out_of_cache;
+    finding->limit = 1.1;
+    set_details(finding, "in cache %.2f, out of cache %.2f", in_cache, out_of_cache);
 }

@@ -41,6 +41,8 @@ void measure_gcbench_bdwgc(struct finding *finding);
 void measure_trees_malloc(struct finding *finding);
 void measure_trees_bdwgc(struct finding *finding);
 void measure_global_stop(struct finding *finding);
+void measure_pages_stop(struct finding *finding);
+void measure_pages_store(struct finding *finding);
 void measure_stop_p99(struct finding *finding);
 void measure_marking_workers(struct finding *finding);
 
@@ -50,6 +52,9 @@ void add_remark(struct finding *finding, const char *format, ...) __attribute__(
 
 /* Whether heaps cannot be compacted concurrently here; then the finding says that it is impossible, and why. */
 bool cannot_compact(struct finding *finding);
+
+/* The same for heaps without a write barrier. */
+bool cannot_track(struct finding *finding);
 
 /* A line on standard error that tells how far a measurement is; replaced by the next one on a terminal. Says
  * nothing during the first two seconds of a target. */

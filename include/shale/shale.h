@@ -9,7 +9,8 @@
  *  - A thread that runs for long without allocating must call shale_poll now and then, and must bracket
  *    whatever may block (read, lock, sleep) with shale_enter_native / shale_leave_native; otherwise every
  *    other thread waits for it when the collector needs a stop.
- *  - Reads are plain C. Writes of references into objects must go through shale_store or shale_store_value, except
+ *  - Reads are plain C. Writes of references into objects must go through shale_store or shale_store_value (unless the heap
+ *    was created with SHALE_BARRIER_PAGES), except
  *    the first writes into an object just allocated: those may be plain until the object's address has been stored
  *    into another object or a root of the heap, and until the next call that may collect.
  *  - Writes of references into what a root visitor of the heap shows must go through shale_store_root. Locals in frames,
@@ -107,11 +108,11 @@ typedef uint64_t shale_value;
 
 typedef enum shale_status {
     SHALE_OK = 0,
-    SHALE_ERROR_OPTION,      /* an option's name or value is not known; the message names it */
-    SHALE_ERROR_ARGUMENT,    /* an argument is not acceptable; the message says which and why */
-    SHALE_ERROR_MEMORY,      /* memory for the collector's own tables could not be had */
-    SHALE_ERROR_SYSTEM,      /* a system call failed; errno_value holds errno */
-    SHALE_ERROR_CONCURRENT,  /* concurrent compaction was required and the kernel cannot do it */
+    SHALE_ERROR_OPTION,   /* an option's name or value is not known; the message names it */
+    SHALE_ERROR_ARGUMENT, /* an argument is not acceptable; the message says which and why */
+    SHALE_ERROR_MEMORY,   /* memory for the collector's own tables could not be had */
+    SHALE_ERROR_SYSTEM,   /* a system call failed; errno_value holds errno */
+    SHALE_ERROR_CONCURRENT, /* concurrent compaction, or no write barrier, was required and the kernel cannot do it */
     SHALE_ERROR_OUT_OF_HEAP, /* the heap is full of live objects */
     SHALE_ERROR_TOO_LARGE,   /* the object is larger than the heap may be */
     SHALE_ERROR_BUSY,        /* the heap still has attached mutators */
@@ -220,10 +221,19 @@ typedef struct shale_options {
     shale_encoding encoding; /* of all slots declared as values */
     /* "critical": ms for which critical sections hold off a cycle's moving; see shale_enter_critical */
     unsigned critical;
+    int barrier; /* "barrier": SHALE_BARRIER_STORES or SHALE_BARRIER_PAGES */
 } shale_options;
 
 enum { SHALE_FAULTS_THREAD = 0, SHALE_FAULTS_SIGNAL = 1 };
 enum { SHALE_CONCURRENT_AUTO = 0, SHALE_CONCURRENT_REQUIRE = 1, SHALE_CONCURRENT_NEVER = 2 };
+enum { SHALE_BARRIER_STORES = 0, SHALE_BARRIER_PAGES = 1 };
+
+/* With SHALE_BARRIER_PAGES references are written plainly: no shale_store is needed, and where there is one it is a plain
+ * store. (What a visitor of the heap shows is read while the program runs: write it by shale_store_root, or atomically.)
+ * Marking learns of stores from the kernel, which notes the pages that were written to, and ends in a short
+ * stop of its own, the remark (see remark_pause), beside the flip's. Stores are as fast as any outside of marking; while a
+ * cycle marks, the first to each page takes about a microsecond, and once more afterwards. It needs Linux 6.7 or later, and
+ * userfaultfd as compaction does; where either is missing, shale_heap_create fails with SHALE_ERROR_CONCURRENT. */
 
 /* Fills in the defaults. Any thread. */
 SHALE_API void shale_options_init(shale_options *options);
@@ -327,6 +337,10 @@ typedef struct shale_statistics {
     shale_durations handshake;    /* from asking all threads for something until the last has done it */
     shale_durations time_to_stop; /* from asking for a stop until the last thread stopped */
     shale_durations allocation_stall_time; /* how long each of allocation_stalls took */
+    /* Of heaps with SHALE_BARRIER_PAGES: */
+    shale_durations remark_pause; /* the global stop that ends marking, after all threads stopped */
+    uint64_t mark_rounds;         /* searches for written pages while the program ran */
+    uint64_t pages_rescanned;     /* pages looked at again, since they had been written to */
 } shale_statistics;
 
 /* Takes a snapshot of the heap's statistics. Any thread; neither waits for a stop nor for a cycle. */

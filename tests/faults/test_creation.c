@@ -198,6 +198,65 @@ static void test_concurrency_required(void **state)
     each_call_fails(SHALE_FAULTS_SIGNAL, SHALE_CONCURRENT_REQUIRE, 0, EPERM);
 }
 
+/* ---- without a write barrier ----------------------------------------------------------------------------- */
+
+static void pages_start(struct trial *trial)
+{
+    trial_start(trial, SHALE_FAULTS_THREAD, SHALE_CONCURRENT_AUTO, 1);
+    trial->options.barrier = SHALE_BARRIER_PAGES;
+}
+
+static bool tracking_possible(void)
+{
+    struct trial trial;
+    pages_start(&trial);
+    shale_heap *heap = heap_create(&trial.os.os, &trial.options, false, &trial.error);
+    if (heap == NULL)
+        printf("%s\n", trial.error.message);
+    else
+        assert_works(heap);
+    shale_heap_destroy(heap, NULL);
+    assert_nothing_left(&trial);
+    return heap != NULL;
+}
+
+/* There is no falling back: the program's stores are plain. */
+static void test_writes_cannot_be_tracked(void **state)
+{
+    (void)state;
+    static const enum os_call kinds[] = {OS_WRITES_OPEN, OS_WRITES_REGISTER, OS_WRITES_ARM,
+                                         OS_WRITES_UNREGISTER};
+    if (!tracking_possible())
+        skip();
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        struct trial trial;
+        pages_start(&trial);
+        os_failing_plan(&trial.os, kinds[i], 1, 1, i % 2 == 0 ? EPERM : 0);
+        assert_null(heap_create(&trial.os.os, &trial.options, false, &trial.error));
+        assert_refused(&trial, SHALE_ERROR_CONCURRENT,
+                       i % 2 == 0 ? EPERM : os_failing_typical_error(kinds[i]));
+        assert_non_null(strstr(trial.error.message, "barrier=stores"));
+        assert_nothing_left(&trial);
+    }
+}
+
+static void test_out_of_memory_without_a_barrier(void **state)
+{
+    (void)state;
+    if (!tracking_possible())
+        skip();
+    for (unsigned number = 1, failed = 1; failed != 0; number++) {
+        struct trial trial;
+        pages_start(&trial);
+        os_failing_plan(&trial.os, OS_ANY, number, number, ENOMEM);
+        shale_heap *heap = heap_create(&trial.os.os, &trial.options, false, &trial.error);
+        failed = atomic_load(&trial.os.failed);
+        os_failing_plan(&trial.os, OS_ANY, 0, 0, 0);
+        shale_heap_destroy(heap, NULL);
+        assert_nothing_left(&trial);
+    }
+}
+
 /* Permission has its own advice. */
 static void test_advice_about_permission(void **state)
 {
@@ -247,6 +306,8 @@ int main(void)
         cmocka_unit_test(test_out_of_memory),
         cmocka_unit_test(test_out_of_descriptors),
         cmocka_unit_test(test_concurrency_required),
+        cmocka_unit_test(test_writes_cannot_be_tracked),
+        cmocka_unit_test(test_out_of_memory_without_a_barrier),
         cmocka_unit_test(test_advice_about_permission),
         cmocka_unit_test(test_without_an_error_struct),
     };

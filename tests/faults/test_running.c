@@ -22,7 +22,7 @@ struct program {
     struct chains chains;
 };
 
-static struct program *start(int faults, int verify)
+static struct program *start_with(int faults, int verify, int barrier)
 {
     static struct program program;
     memset(&program, 0, sizeof program);
@@ -33,15 +33,23 @@ static struct program *start(int faults, int verify)
     options.heap_size = (size_t)8 << 20;
     options.faults = faults;
     options.verify = verify;
+    options.barrier = barrier;
     log_lines_connect(&program.lines, &options, SHALE_LOG_WARNING);
     shale_error error;
     program.heap = heap_create(&program.os.os, &options, false, &error);
+    if (program.heap == NULL && error.status == SHALE_ERROR_CONCURRENT)
+        return NULL;
     if (program.heap == NULL)
         fail_msg("%s", error.message);
     assert_true(chains_open(&program.chains, program.heap, test_seed()));
     /* Fills several regions, so that there is something to move from the first cycle on. */
     assert_true(chains_run(&program.chains, 1000));
     return &program;
+}
+
+static struct program *start(int faults, int verify)
+{
+    return start_with(faults, verify, SHALE_BARRIER_STORES);
 }
 
 static shale_statistics statistics_of(struct program *program)
@@ -131,6 +139,54 @@ static void test_view_cannot_be_registered(void **state)
     (void)state;
     flip_without(OS_FAULTS_REGISTER, SHALE_FAULTS_THREAD, 1);
     flip_without(OS_FAULTS_REGISTER, SHALE_FAULTS_SIGNAL, 0);
+}
+
+/* ---- written pages ---------------------------------------------------------------------------------------- */
+
+/* Then all pages count as written, and a line says so. Nothing is lost. */
+static void tracking_without(enum os_call kind, int faults, unsigned in_a_row)
+{
+    struct program *program = start_with(faults, 1, SHALE_BARRIER_PAGES);
+    if (program == NULL)
+        skip();
+    struct test_random random = test_random_make(test_seed(), (uint64_t)kind);
+    for (unsigned round = 0; round < test_rounds(12, 3); round++) {
+        unsigned first = round == 0 ? 1 : (unsigned)test_random_between(&random, 1, 6);
+        os_failing_plan_from_now(&program->os, kind, first, first + in_a_row - 1, 0);
+        cycle(program);
+    }
+    assert_true(atomic_load(&program->os.failed) > 0);
+    assert_true(log_lines_count(&program->lines, SHALE_LOG_WARNING, "which pages were written") > 0);
+    assert_int_equal(log_lines_count(&program->lines, SHALE_LOG_ERROR, ""), 0);
+    assert_true(statistics_of(program).remark_pause.count > 0);
+    finish(program);
+}
+
+static void test_view_cannot_be_tracked(void **state)
+{
+    (void)state;
+    tracking_without(OS_WRITES_REGISTER, SHALE_FAULTS_THREAD, 1);
+    tracking_without(OS_WRITES_ARM, SHALE_FAULTS_SIGNAL, 1);
+}
+
+static void test_written_pages_cannot_be_found(void **state)
+{
+    (void)state;
+    tracking_without(OS_WRITES_FIND, SHALE_FAULTS_THREAD, 1);
+    tracking_without(OS_WRITES_FIND, SHALE_FAULTS_SIGNAL, 1000000);
+}
+
+/* One slice: all are unregistered at once. All: the flip is told that it cannot have the view, and compacts in the pause. */
+static void test_tracking_cannot_be_ended(void **state)
+{
+    (void)state;
+    tracking_without(OS_WRITES_UNREGISTER, SHALE_FAULTS_THREAD, 1000000);
+    struct program *program = start_with(SHALE_FAULTS_THREAD, 1, SHALE_BARRIER_PAGES);
+    assert_non_null(program);
+    os_failing_plan_from_now(&program->os, OS_WRITES_UNREGISTER, 1, 1, 0);
+    cycle(program);
+    assert_int_equal(program->lines.count, 0);
+    finish(program);
 }
 
 /* ---- publishing -------------------------------------------------------------------------------------------- */
@@ -263,6 +319,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_entries_cannot_be_moved),
         cmocka_unit_test(test_view_cannot_be_registered),
+        cmocka_unit_test(test_view_cannot_be_tracked),
+        cmocka_unit_test(test_written_pages_cannot_be_found),
+        cmocka_unit_test(test_tracking_cannot_be_ended),
         cmocka_unit_test(test_continue_again),
         cmocka_unit_test(test_continue_without_memory),
         cmocka_unit_test(test_view_cannot_be_unregistered),

@@ -331,6 +331,8 @@ static void draw_run(struct run *run)
     run->options.critical = 60000; /* sections are short, but a loaded machine is no mistake */
     run->options.workers = 1 + stress_random_below(&random, 3);
     run->options.encoding = shadow_encoding_options(run->encoding);
+    bool pages = stress_random_chance(&random, 3) && stress_pages_work();
+    run->options.barrier = stress_barrier_given(pages ? SHALE_BARRIER_PAGES : SHALE_BARRIER_STORES);
     /* When each allocation is a slow path, counting them as often would leave time for nothing else. */
     if (stress_watched())
         run->options.stress *= 100;
@@ -357,11 +359,13 @@ static void replace_drawn(struct run *run)
 
 static void print_run(const struct run *run)
 {
-    printf("  seed %llu: %u threads, %u workers, heap %zuM, faults %s, stress %u, verify %d, target %u, "
+    printf("  seed %llu: %u threads, %u workers, heap %zuM, faults %s, barrier %s, stress %u, verify %d, "
+           "target %u, "
            "evacuate %u, %s:",
            (unsigned long long)run->seed, run->threads, run->options.workers, run->options.heap_size >> 20,
-           stress_mode_names[run->mode], run->options.stress, run->options.verify, run->options.target,
-           run->options.evacuate, shadow_encoding_names[run->encoding]);
+           stress_mode_names[run->mode], run->options.barrier == SHALE_BARRIER_PAGES ? "pages" : "stores",
+           run->options.stress, run->options.verify, run->options.target, run->options.evacuate,
+           shadow_encoding_names[run->encoding]);
     for (unsigned i = 0; i < sizeof feature_names / sizeof feature_names[0]; i++) {
         if ((run->features >> i & 1) != 0)
             printf(" %s", feature_names[i]);

@@ -1,6 +1,6 @@
 #include "tests/support/litmus.h"
 
-#include "gc/mark.h"
+#include "gc/mark_pages.h"
 #include "heap/announce.h"
 #include "tests/support/os_simulated.h"
 
@@ -19,10 +19,28 @@ enum {
     LOOKED_AT_BYTES = 1024 /* of each region's start: all objects are there */
 };
 
-const char *const litmus_breach_names[LITMUS_BREACHES] = {
-    "none",         "no-old",       "no-new",        "one-handshake", "no-passing",        "record-early",
-    "record-late",  "no-scan",      "remove-unseen", "active-late",   "attach-plain",      "detach-drops",
-    "lose-offered", "forget-noted", "no-flush",      "flush-once",    "move-shades-target"};
+const char *const litmus_breach_names[LITMUS_BREACHES] = {"none",
+                                                          "no-old",
+                                                          "no-new",
+                                                          "one-handshake",
+                                                          "no-passing",
+                                                          "record-early",
+                                                          "record-late",
+                                                          "no-scan",
+                                                          "remove-unseen",
+                                                          "active-late",
+                                                          "attach-plain",
+                                                          "detach-drops",
+                                                          "lose-offered",
+                                                          "forget-noted",
+                                                          "no-flush",
+                                                          "flush-once",
+                                                          "move-shades-target",
+                                                          "remark-no-roots",
+                                                          "remark-no-search",
+                                                          "arm-late",
+                                                          "handshake-first",
+                                                          "round-no-record"};
 
 static const char *const operation_names[] = {"end",        "load",       "store",       "move",
                                               "allocate",   "initialise", "forget",      "load-root",
@@ -44,7 +62,7 @@ struct mutator_state {
 enum { BEGIN = 1, PASS, SCAN };
 
 /* Where the collector is. */
-enum site { SITE_HANDSHAKE, SITE_ROOT, SITE_SLOT };
+enum site { SITE_HANDSHAKE, SITE_ROOT, SITE_SLOT, SITE_SEARCH, SITE_STOP };
 
 struct choice {
     unsigned char taken;
@@ -59,6 +77,9 @@ struct explorer {
     struct workers workers;
     struct world world;
     struct mark mark;
+    struct mark_pages pages;
+    struct os os_beneath; /* what the simulated system does */
+    bool stopped;
     const struct type *type;
     struct litmus_result *result;
 
@@ -118,6 +139,20 @@ static atomic_u64 *slot_of(const struct explorer *explorer, uint64_t address, in
     return (atomic_u64 *)views_alias(&explorer->memory.views, offset) + slot;
 }
 
+/* A mutator has written to the memory at an address. */
+static void note_write(struct explorer *explorer, uint64_t address)
+{
+    if (explorer->program->pages)
+        os_simulated_write(&explorer->os,
+                           (const void *)(uintptr_t)address); // NOLINT(performance-no-int-to-ptr)
+}
+
+static uint64_t mutator_address(const struct explorer *explorer, const atomic_u64 *slot)
+{
+    return (uint64_t)(uintptr_t)views_mutator(&explorer->memory.views,
+                                              (size_t)((const char *)slot - explorer->memory.views.alias));
+}
+
 /* ---- the state, for telling whether it was seen before ------------------------------------------------ */
 
 static uint64_t mix(uint64_t sum, uint64_t word)
@@ -168,6 +203,19 @@ static uint64_t mix_heap(const struct explorer *explorer, uint64_t sum)
     return sum;
 }
 
+/* All that is known of written pages; objects are on the first page of a region. */
+static uint64_t mix_pages(const struct explorer *explorer, uint64_t sum)
+{
+    if (!explorer->program->pages)
+        return sum;
+    for (region_number r = 0; r < REGIONS_USED; r++) {
+        size_t page = region_start(r) / explorer->os.page_size;
+        sum = mix(sum, explorer->os.armed[page] + explorer->os.tracked[page] * 2u);
+        sum = mix(sum, atomic_u64_load(&explorer->pages.written.pages[r]));
+    }
+    return mix(sum, explorer->pages.rounds * 4 + explorer->pages.written.armed * 2u + explorer->stopped);
+}
+
 static uint64_t mix_work(const struct explorer *explorer, uint64_t sum)
 {
     const struct packet_pool *pool = &explorer->mark.work.pool;
@@ -197,6 +245,7 @@ static uint64_t state_of(const struct explorer *explorer, enum site site, uint64
         sum = mix(sum, explorer->roots[r] * 2 + explorer->shown[r]);
     sum = mix_mutators(explorer, sum);
     sum = mix_heap(explorer, sum);
+    sum = mix_pages(explorer, sum);
     return mix_work(explorer, sum) | 1;
 }
 
@@ -261,6 +310,12 @@ static void shade_one(struct explorer *explorer, struct mutator_state *mutator, 
         atomic_u32_store(&explorer->mark.work.noted, 0);
 }
 
+static bool in_heap(const struct explorer *explorer, const atomic_u64 *slot)
+{
+    size_t offset = (size_t)((uintptr_t)slot - (uintptr_t)explorer->memory.views.alias);
+    return offset < explorer->memory.views.size;
+}
+
 /* As runtime/barrier.c stores, in up to three parts. */
 static void store_part(struct explorer *explorer, struct mutator_state *mutator, atomic_u64 *slot,
                        uint64_t stored, bool move)
@@ -290,6 +345,8 @@ static void store_part(struct explorer *explorer, struct mutator_state *mutator,
         return;
     }
     atomic_u64_store_release(slot, mutator->new);
+    if (in_heap(explorer, slot))
+        note_write(explorer, mutator_address(explorer, slot));
     if (late && barrier != 0)
         return;
     mutator->part = 0;
@@ -301,6 +358,7 @@ static uint64_t allocate(struct explorer *explorer, struct mutator_state *mutato
     uintptr_t address =
         bump_allocate(&mutator->local.bump, &explorer->memory, OBJECT_BYTES, explorer->type->api.header, 0);
     assert_int_not_equal(address, 0);
+    note_write(explorer, address - HEADER_SIZE);
     return address;
 }
 
@@ -370,6 +428,7 @@ static void simple_step(struct explorer *explorer, struct mutator_state *mutator
         break;
     case INITIALISE:
         atomic_u64_store(slot_of(explorer, registers[step->a], step->b), registers[step->c]);
+        note_write(explorer, registers[step->a]);
         break;
     case FORGET:
         registers[step->a] = 0;
@@ -509,6 +568,8 @@ static bool next_path(struct explorer *explorer)
 /* The collector lets others go on. */
 static void let_go_on(struct explorer *explorer, enum site site, uint64_t place)
 {
+    if (explorer->stopped)
+        return;
     for (;;) {
         unsigned chosen = choose(explorer, true, site, place);
         if (chosen == CONTINUE)
@@ -556,10 +617,22 @@ static void serve_scan(struct explorer *explorer, struct mutator_state *mutator)
         end_recording(explorer, mutator);
 }
 
+/* The first handshake is that of mark_pages_begin, the others are those of rounds. */
+static void serve_tracked(struct explorer *explorer, struct mutator_state *mutator)
+{
+    if (explorer->handshakes == 1 ||
+        (explorer->breach != ROUND_NO_RECORD && explorer->breach != HANDSHAKE_FIRST))
+        explorer->function(&explorer->mark, &mutator->local);
+}
+
 static void serve(struct explorer *explorer, struct mutator_state *mutator)
 {
     say(explorer, " %u:SERVED", (unsigned)(mutator - explorer->mutators) + 1);
     mutator->asked = false;
+    if (explorer->program->pages) {
+        serve_tracked(explorer, mutator);
+        return;
+    }
     if (explorer->handshakes == BEGIN) {
         if (explorer->breach != ONE_HANDSHAKE)
             explorer->function(&explorer->mark, &mutator->local);
@@ -581,7 +654,7 @@ static void handshake(void *context, enum mark_stage stage, local_function funct
     explorer->function = function;
     explorer->slots_looked_at = 0;
     say(explorer, " HANDSHAKE");
-    if (explorer->handshakes == PASS && explorer->breach == NO_PASSING)
+    if (explorer->handshakes == PASS && explorer->breach == NO_PASSING && !explorer->program->pages)
         return;
     unsigned asked = 0;
     for (unsigned m = 0; m < explorer->program->mutators; m++) {
@@ -622,6 +695,88 @@ static void visit_heap_roots(void *context, struct shale_visitor *visitor)
     }
     explorer->roots_locked = false;
     explorer->roots_visited = true;
+}
+
+/* ---- without a barrier ---------------------------------------------------------------------------------- */
+
+static bool all_at_safepoints(const struct explorer *explorer)
+{
+    for (unsigned m = 0; m < explorer->program->mutators; m++) {
+        if (explorer->mutators[m].attached && !at_safepoint(explorer, m))
+            return false;
+    }
+    return true;
+}
+
+/* Pages that a round did not arm before they were looked at. */
+static void arm_now(struct explorer *explorer)
+{
+    for (region_number r = 0; r < REGIONS_USED; r++)
+        explorer->os_beneath.writes_arm(&explorer->os.os, &explorer->pages.written.writes,
+                                        views_mutator(&explorer->memory.views, region_start(r)), REGION_SIZE);
+}
+
+static void stop(void *context)
+{
+    struct explorer *explorer = context;
+    if (explorer->breach == ARM_LATE)
+        arm_now(explorer);
+    for (;;) {
+        unsigned chosen = choose(explorer, all_at_safepoints(explorer), SITE_STOP, 0);
+        if (chosen == CONTINUE)
+            break;
+        take_step(explorer, chosen - STEP);
+    }
+    say(explorer, " STOP");
+    explorer->stopped = true;
+}
+
+static void resume(void *context)
+{
+    ((struct explorer *)context)->stopped = false;
+}
+
+static void visit_mutators(void *context, local_function function, void *argument)
+{
+    struct explorer *explorer = context;
+    for (unsigned m = 0; m < explorer->program->mutators; m++) {
+        if (explorer->mutators[m].attached)
+            function(argument, &explorer->mutators[m].local);
+    }
+}
+
+static void visit_roots(void *context, struct shale_visitor *visitor)
+{
+    struct explorer *explorer = context;
+    if (explorer->breach == REMARK_NO_ROOTS)
+        return;
+    visit_heap_roots(explorer, visitor);
+    for (unsigned m = 0; m < explorer->program->mutators; m++) {
+        if (explorer->mutators[m].attached)
+            visit_mutator_roots(explorer, &explorer->mutators[m].local, visitor);
+    }
+}
+
+/* One written page after the other, with others going on in between. */
+static int find_writes(const struct os *os, const struct os_writes *writes, const struct os_range *among,
+                       bool rearm, struct os_range *ranges, size_t maximum, uintptr_t *end)
+{
+    struct explorer *explorer = current;
+    (void)maximum;
+    if (explorer->breach == REMARK_NO_SEARCH && explorer->stopped) {
+        *end = among->end;
+        return 0;
+    }
+    uint64_t place = among->start - (uintptr_t)explorer->memory.views.mutator;
+    bool first = place == 0 && rearm && explorer->breach == HANDSHAKE_FIRST;
+    for (unsigned m = 0; first && m < explorer->program->mutators; m++)
+        bump_record(&explorer->mutators[m].local.bump, &explorer->memory);
+    let_go_on(explorer, SITE_SEARCH, place);
+    bool arm = rearm && explorer->breach != ARM_LATE;
+    int found = explorer->os_beneath.writes_find(os, writes, among, arm, ranges, 1, end);
+    say(explorer, " FOUND%d", found);
+    let_go_on(explorer, SITE_SEARCH, place + 1);
+    return found;
 }
 
 static void await_root_changes(void *context)
@@ -713,6 +868,7 @@ static void set_up(struct explorer *explorer)
     forget_work(explorer);
     set_up_objects(explorer);
     explorer->stage = STAGE_IDLE;
+    explorer->stopped = false;
     explorer->handshakes = 0;
     explorer->slots_looked_at = 0;
     explorer->roots_locked = false;
@@ -741,6 +897,17 @@ static void set_up(struct explorer *explorer)
 static void run_collector(struct explorer *explorer)
 {
     struct mark *mark = &explorer->mark;
+    if (explorer->program->pages) {
+        mark_prepare(mark);
+        mark_pages_begin(&explorer->pages);
+        for (unsigned i = 0; i < explorer->program->rounds; i++)
+            mark_pages_round(&explorer->pages);
+        mark_pages_remark(&explorer->pages);
+        mark_weak(mark);
+        written_end(&explorer->pages.written);
+        mark_count(mark);
+        return;
+    }
     if (explorer->breach != FLUSH_ONCE) {
         mark_run(mark);
         return;
@@ -806,15 +973,27 @@ static void open(struct explorer *explorer)
                                      .visit_heap_roots = visit_heap_roots,
                                      .queue_finalizable = no_finalizers,
                                      .find_dead_external = no_external,
-                                     .await_root_changes = await_root_changes};
+                                     .await_root_changes = await_root_changes,
+                                     .stop = stop,
+                                     .resume = resume,
+                                     .visit_mutators = visit_mutators,
+                                     .visit_roots = visit_roots};
     assert_int_equal(workers_create(&explorer->workers, &explorer->os.os, 1), 0);
     assert_int_equal(
         mark_create(&explorer->mark, &explorer->memory, &explorer->world, &explorer->workers, 16), 0);
     current = explorer;
+    if (!explorer->program->pages)
+        return;
+    struct os_writes writes = {0};
+    assert_int_equal(mark_pages_create(&explorer->pages, &explorer->mark, &writes), 0);
+    explorer->os_beneath = explorer->os.os;
+    explorer->os.os.writes_find = find_writes;
 }
 
 static void close(struct explorer *explorer)
 {
+    if (explorer->program->pages)
+        mark_pages_destroy(&explorer->pages);
     mark_destroy(&explorer->mark);
     workers_destroy(&explorer->workers);
     memory_destroy(&explorer->memory);

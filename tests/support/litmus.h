@@ -7,6 +7,9 @@
  * mutator serving the handshake. Each choice not taken is taken in a later run, unless everything is then as it was at
  * a choice seen before. A store is three steps: the slot is read, both contents are shaded, the new one is stored.
  *
+ * A program may be one for a heap without a write barrier: then it is marked by mark_pages.h, a store is one step, and
+ * others also go on before and after each written page that a search finds, and before the stop.
+ *
  * When marking is complete, all that the mutators' registers and the heap's roots lead to must be live.
  *
  * A program can also be run with one part of the protocol left out (enum litmus_breach), to show that the program would
@@ -67,6 +70,12 @@ enum litmus_breach {
     NO_FLUSH,      /* mutators are not asked for what they shaded */
     FLUSH_ONCE,    /* they are, but what they offer is not traced */
     MOVE_SHADES_TARGET, /* moving slots shades what is in them after the store */
+    /* Of programs without a barrier: */
+    REMARK_NO_ROOTS,  /* roots are not read again in the remark */
+    REMARK_NO_SEARCH, /* nor are written pages searched for */
+    ARM_LATE,         /* pages are armed after they were looked at again, not before */
+    HANDSHAKE_FIRST,  /* live bits of what was born are set before the search, not after it */
+    ROUND_NO_RECORD,  /* or only in the remark */
     LITMUS_BREACHES
 };
 extern const char *const litmus_breach_names[LITMUS_BREACHES];
@@ -74,6 +83,8 @@ extern const char *const litmus_breach_names[LITMUS_BREACHES];
 struct litmus_program {
     const char *name;
     unsigned mutators;
+    bool pages;                     /* marked without a barrier, */
+    unsigned rounds;                /* with so many rounds before the remark */
     bool no_packets;                /* all are in use: everything is shaded in place */
     bool detached[LITMUS_MUTATORS]; /* at first */
     bool hidden[LITMUS_ROOTS];      /* roots that no visitor shows at first */

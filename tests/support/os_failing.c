@@ -32,6 +32,12 @@ static const struct {
     [OS_FAULTS_WAKE] = {"faults_wake", EINVAL},
     [OS_FAULTS_WAIT] = {"faults_wait", ENOMEM},
     [OS_FAULTS_READ] = {"faults_read", EIO},
+    [OS_WRITES_OPEN] = {"writes_open", EOPNOTSUPP},
+    [OS_WRITES_CLOSE] = {"writes_close", EIO},
+    [OS_WRITES_REGISTER] = {"writes_register", ENOMEM},
+    [OS_WRITES_UNREGISTER] = {"writes_unregister", ENOMEM},
+    [OS_WRITES_ARM] = {"writes_arm", ENOMEM},
+    [OS_WRITES_FIND] = {"writes_find", ENOMEM},
     [OS_EVENT_CREATE] = {"event_create", EMFILE},
     [OS_EVENT_SET] = {"event_set", EIO},
     [OS_EVENT_CLOSE] = {"event_close", EIO},
@@ -166,6 +172,25 @@ static int failing_faults_unregister(const struct os *os, int faults, void *star
     return status;
 }
 
+static int failing_writes_open(const struct os *os, struct os_writes *writes)
+{
+    int status = count(os, OS_WRITES_OPEN);
+    if (status == 0)
+        status = os_linux()->writes_open(os_linux(), writes);
+    if (status == 0)
+        atomic_fetch_add(&books(os)->write_sources, 1);
+    return status;
+}
+
+static int failing_writes_close(const struct os *os, const struct os_writes *writes)
+{
+    int status = count(os, OS_WRITES_CLOSE);
+    if (status != 0)
+        return status;
+    atomic_fetch_sub(&books(os)->write_sources, 1);
+    return os_linux()->writes_close(os_linux(), writes);
+}
+
 static int failing_event_create(const struct os *os)
 {
     int status = count(os, OS_EVENT_CREATE);
@@ -232,6 +257,19 @@ PASS_ON(OS_FAULTS_CONTINUE, faults_continue,
 PASS_ON(OS_FAULTS_WAKE, faults_wake, (const struct os *os, int faults, void *start, size_t size),
         (os, faults, start, size))
 PASS_ON(OS_FAULTS_WAIT, faults_wait, (const struct os *os, int faults, int event), (os, faults, event))
+PASS_ON(OS_WRITES_REGISTER, writes_register,
+        (const struct os *os, const struct os_writes *writes, void *start, size_t size),
+        (os, writes, start, size))
+PASS_ON(OS_WRITES_UNREGISTER, writes_unregister,
+        (const struct os *os, const struct os_writes *writes, void *start, size_t size),
+        (os, writes, start, size))
+PASS_ON(OS_WRITES_ARM, writes_arm,
+        (const struct os *os, const struct os_writes *writes, void *start, size_t size),
+        (os, writes, start, size))
+PASS_ON(OS_WRITES_FIND, writes_find,
+        (const struct os *os, const struct os_writes *writes, const struct os_range *among, bool rearm,
+         struct os_range *ranges, size_t maximum, uintptr_t *end),
+        (os, writes, among, rearm, ranges, maximum, end))
 PASS_ON(OS_EVENT_SET, event_set, (const struct os *os, int event), (os, event))
 PASS_ON(OS_FAULTS_READ, faults_read, (const struct os *os, int faults, uintptr_t *addresses, size_t maximum),
         (os, faults, addresses, maximum))
@@ -268,6 +306,12 @@ void os_failing_init(struct os_failing *failing)
         .faults_wake = failing_faults_wake,
         .faults_wait = failing_faults_wait,
         .faults_read = failing_faults_read,
+        .writes_open = failing_writes_open,
+        .writes_close = failing_writes_close,
+        .writes_register = failing_writes_register,
+        .writes_unregister = failing_writes_unregister,
+        .writes_arm = failing_writes_arm,
+        .writes_find = failing_writes_find,
         .event_create = failing_event_create,
         .event_set = failing_event_set,
         .event_close = failing_event_close,
@@ -301,6 +345,8 @@ const char *os_failing_leak(const struct os_failing *failing)
         return "a file";
     if (atomic_load(&failing->fault_sources) != 0)
         return "a source of faults";
+    if (atomic_load(&failing->write_sources) != 0)
+        return "a source of writes";
     if (atomic_load(&failing->events) != 0)
         return "an event";
     if (atomic_load(&failing->registrations) != 0)

@@ -38,6 +38,12 @@ enum os_call {
     OS_FAULTS_WAKE,
     OS_FAULTS_WAIT,
     OS_FAULTS_READ,
+    OS_WRITES_OPEN,
+    OS_WRITES_CLOSE,
+    OS_WRITES_REGISTER,
+    OS_WRITES_UNREGISTER,
+    OS_WRITES_ARM,
+    OS_WRITES_FIND,
     OS_EVENT_CREATE,
     OS_EVENT_SET,
     OS_EVENT_CLOSE,
@@ -61,6 +67,7 @@ struct os_failing {
     atomic_int fault_sources;
     atomic_int events;
     atomic_int registrations;
+    atomic_int write_sources;
     atomic_int mappings; /* reservations and tables */
     atomic_long mapped_bytes;
     atomic_int threads_started;

@@ -55,6 +55,8 @@ static int simulated_map_file(const struct os *os, void *start, size_t size, int
         simulated->view_size = size;
         simulated->pages = size / simulated->page_size;
         simulated->entries = calloc(simulated->pages, sizeof(bool));
+        simulated->armed = calloc(simulated->pages, sizeof(bool));
+        simulated->tracked = calloc(simulated->pages, sizeof(bool));
     }
     return leave(simulated, status);
 }
@@ -79,12 +81,17 @@ static bool has_memory(struct os_simulated *simulated, size_t page)
 
 /* ---- entries -------------------------------------------------------------------------------------------- */
 
+static bool any_tracked(const struct os_simulated *simulated)
+{
+    return memchr(simulated->tracked, true, simulated->pages * sizeof(bool)) != NULL;
+}
+
 static int simulated_move_entries(const struct os *os, void *view, void *to, size_t size)
 {
     struct os_simulated *simulated = enter(os);
     if (view != simulated->view || size != simulated->view_size)
         violation(simulated, "entries of something else than the whole mutator view were moved");
-    if (simulated->registered)
+    if (simulated->registered || any_tracked(simulated))
         violation(simulated, "entries were moved while the view was registered, which is slow");
     memset(simulated->entries, 0, simulated->pages * sizeof(bool));
     simulated->graveyard = to;
@@ -128,7 +135,7 @@ static int simulated_faults_register(const struct os *os, int faults, void *star
     (void)faults;
     if (start != simulated->view || size != simulated->view_size)
         violation(simulated, "something else than the whole mutator view was registered");
-    if (simulated->registered)
+    if (simulated->registered || any_tracked(simulated))
         violation(simulated, "the view was registered twice");
     simulated->registered = true;
     bool held = simulated->reader_held;
@@ -312,6 +319,95 @@ static int simulated_faults_read(const struct os *os, int faults, uintptr_t *add
     return count;
 }
 
+/* ---- writes --------------------------------------------------------------------------------------------- */
+
+static int simulated_writes_open(const struct os *os, struct os_writes *writes)
+{
+    (void)os;
+    *writes = (struct os_writes){SIMULATED_FAULTS + 1, SIMULATED_FAULTS + 2};
+    return 0;
+}
+
+static int simulated_writes_close(const struct os *os, const struct os_writes *writes)
+{
+    (void)writes;
+    struct os_simulated *simulated = enter(os);
+    memset(simulated->tracked, 0, simulated->pages * sizeof(bool));
+    return leave(simulated, 0);
+}
+
+static int track(const struct os *os, const void *start, size_t size, bool tracked)
+{
+    struct os_simulated *simulated = enter(os);
+    size_t first = (size_t)((const char *)start - simulated->view) / simulated->page_size;
+    size_t count = size / simulated->page_size;
+    if (simulated->registered)
+        violation(simulated, "writes were tracked while the view was registered for faults");
+    memset(simulated->tracked + first, tracked, count * sizeof(bool));
+    memset(simulated->armed + first, false, count * sizeof(bool));
+    return leave(simulated, 0);
+}
+
+static int simulated_writes_register(const struct os *os, const struct os_writes *writes, void *start,
+                                     size_t size)
+{
+    (void)writes;
+    return track(os, start, size, true);
+}
+
+static int simulated_writes_unregister(const struct os *os, const struct os_writes *writes, void *start,
+                                       size_t size)
+{
+    (void)writes;
+    return track(os, start, size, false);
+}
+
+static int simulated_writes_find(const struct os *os, const struct os_writes *writes,
+                                 const struct os_range *among, bool rearm, struct os_range *ranges,
+                                 size_t maximum, uintptr_t *end)
+{
+    (void)writes;
+    struct os_simulated *simulated = enter(os);
+    size_t count = 0;
+    for (*end = among->start; *end < among->end; *end += simulated->page_size) {
+        size_t page = (*end - (uintptr_t)simulated->view) / simulated->page_size;
+        if (!simulated->tracked[page])
+            return leave(simulated, -EPERM);
+        if (simulated->armed[page])
+            continue;
+        bool joins = count != 0 && ranges[count - 1].end == *end;
+        if (!joins && count == maximum)
+            break;
+        if (joins)
+            ranges[count - 1].end += simulated->page_size;
+        else
+            ranges[count++] = (struct os_range){*end, *end + simulated->page_size};
+        simulated->armed[page] = rearm;
+    }
+    return leave(simulated, (int)count);
+}
+
+static int simulated_writes_arm(const struct os *os, const struct os_writes *writes, void *start, size_t size)
+{
+    struct os_range among = {(uintptr_t)start, (uintptr_t)start + size};
+    while (among.start < among.end) {
+        struct os_range range;
+        int found = simulated_writes_find(os, writes, &among, true, &range, 1, &among.start);
+        if (found < 0)
+            return found;
+    }
+    return 0;
+}
+
+void os_simulated_write(struct os_simulated *simulated, const void *address)
+{
+    enter(&simulated->os);
+    size_t offset = (size_t)((const char *)address - simulated->view);
+    if (offset < simulated->view_size)
+        simulated->armed[offset / simulated->page_size] = false;
+    leave(simulated, 0);
+}
+
 /* ---- for tests -------------------------------------------------------------------------------------------- */
 
 void os_simulated_init(struct os_simulated *simulated, size_t page_size)
@@ -335,11 +431,19 @@ void os_simulated_init(struct os_simulated *simulated, size_t page_size)
     simulated->os.faults_wake = simulated_faults_wake;
     simulated->os.faults_wait = simulated_faults_wait;
     simulated->os.faults_read = simulated_faults_read;
+    simulated->os.writes_open = simulated_writes_open;
+    simulated->os.writes_close = simulated_writes_close;
+    simulated->os.writes_register = simulated_writes_register;
+    simulated->os.writes_unregister = simulated_writes_unregister;
+    simulated->os.writes_arm = simulated_writes_arm;
+    simulated->os.writes_find = simulated_writes_find;
 }
 
 void os_simulated_destroy(struct os_simulated *simulated)
 {
     free(simulated->entries);
+    free(simulated->armed);
+    free(simulated->tracked);
     pthread_mutex_destroy(&simulated->lock);
 }
 

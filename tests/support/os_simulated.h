@@ -40,6 +40,8 @@ struct os_simulated {
     size_t view_size;
     size_t pages;
     bool *entries;
+    bool *armed;   /* pages that were not written since a search for written ones armed them */
+    bool *tracked; /* registered for such searches */
     bool registered;
     bool sources_open;
     char *graveyard;
@@ -77,6 +79,9 @@ size_t os_simulated_sleepers(struct os_simulated *simulated);
 bool os_simulated_has_entry(struct os_simulated *simulated, size_t page);
 /* Gives a page an entry behind the collector's back, waking nobody. */
 void os_simulated_set_entry(struct os_simulated *simulated, size_t page);
+
+/* A mutator writes to the memory at an address of the mutator view: what the kernel notes of it. */
+void os_simulated_write(struct os_simulated *simulated, const void *address);
 
 void os_simulated_inject(struct os_simulated *simulated, int error, size_t pages);
 

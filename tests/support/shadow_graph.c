@@ -1,5 +1,6 @@
 #include "tests/support/shadow_graph.h"
 
+#include "runtime/heap.h"
 #include "tests/support/shadow_node.h"
 #include "tests/support/stress_support.h"
 
@@ -82,6 +83,7 @@ void shadow_graph_init(struct shadow_graph *graph, shale_heap *heap, const struc
         .random = stress_random_make(seed),
         .budget = budget,
         .null_is_error = true,
+        .plain = heap->options.barrier == SHALE_BARRIER_PAGES,
         .serial = seed << 32,
     };
     graph->visitor = shale_heap_root_visitor_add(heap, show_roots, graph);
@@ -185,14 +187,20 @@ static void store(struct shadow_graph *graph, struct place from, uint32_t word, 
     slot->target = to.node;
     slot->word = 0;
     if (shadow_role_of(from.node->kind, from.node->stride, word) == SHADOW_POINTER) {
-        shale_store(graph->mutator, from.object, at, to.object);
+        if (graph->plain)
+            *at = (uint64_t)(uintptr_t)to.object;
+        else
+            shale_store(graph->mutator, from.object, at, to.object);
         return;
     }
     shale_value value = to.node != NULL ? shadow_reference(graph->types->encoding, to.object,
                                                            stress_random_next(&graph->random))
                                         : shadow_immediate(graph->types->encoding, &graph->random);
     slot->word = to.node != NULL ? shadow_bits_of(graph->types->encoding, value) : value;
-    shale_store_value(graph->mutator, from.object, at, value);
+    if (graph->plain)
+        *at = value;
+    else
+        shale_store_value(graph->mutator, from.object, at, value);
 }
 
 static void write_data(const struct shadow_node *node, void *object)
@@ -292,7 +300,10 @@ static void move(struct shadow_graph *graph, struct place at)
     uint32_t longest = at.node->length - (from > to ? from : to);
     uint32_t count = stress_random_below(&graph->random, longest + 1);
     uint64_t *words = (uint64_t *)at.object + start;
-    shale_move_slots(graph->mutator, at.object, &words[to], &words[from], count);
+    if (graph->plain)
+        memmove(&words[to], &words[from], count * sizeof *words);
+    else
+        shale_move_slots(graph->mutator, at.object, &words[to], &words[from], count);
     memmove(&at.node->slots[start + to], &at.node->slots[start + from], count * sizeof at.node->slots[0]);
 }
 

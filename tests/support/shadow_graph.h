@@ -26,6 +26,7 @@ struct shadow_graph {
     bool move_slots;    /* use shale_move_slots too */
     bool hashes;        /* ask for identity hashes too */
     bool null_is_error; /* an allocation that fails ends the program */
+    bool plain;         /* stores are plain: the heap has no write barrier */
 
     /* Roots in the heap, and the nodes they lead to. */
     void *pointers[SHADOW_ROOTS];

@@ -81,6 +81,14 @@ static void judge_line(void *context, shale_log_level level, const char *line)
     stress_fail(__FILE__, __LINE__, "the heap logged: %s", line);
 }
 
+int stress_barrier_given(int otherwise)
+{
+    const char *given = getenv("SHALE_BARRIER");
+    if (given == NULL || announce_kernel_calls_unknown())
+        return otherwise;
+    return strcmp(given, "pages") == 0 ? SHALE_BARRIER_PAGES : SHALE_BARRIER_STORES;
+}
+
 void stress_options(shale_options *options, enum stress_mode mode, size_t heap_size, const char *tolerated)
 {
     shale_options_init(options);
@@ -88,6 +96,7 @@ void stress_options(shale_options *options, enum stress_mode mode, size_t heap_s
     options->heap_size = heap_size;
     options->faults = mode == STRESS_SIGNAL ? SHALE_FAULTS_SIGNAL : SHALE_FAULTS_THREAD;
     options->concurrent = mode == STRESS_NEVER ? SHALE_CONCURRENT_NEVER : SHALE_CONCURRENT_AUTO;
+    options->barrier = stress_barrier_given(SHALE_BARRIER_STORES);
     options->poll_warning = 60000; /* a loaded machine is no mistake */
     options->log = judge_line;
     options->log_context = (void *)tolerated;
@@ -118,6 +127,18 @@ bool stress_mode_works(enum stress_mode mode)
     shale_heap_statistics(heap, &statistics);
     stress_heap_end(heap);
     return mode == STRESS_NEVER || statistics.compaction != SHALE_COMPACTION_IN_PAUSE;
+}
+
+bool stress_pages_work(void)
+{
+    shale_options options;
+    stress_options(&options, STRESS_NEVER, (size_t)4 << 20, NULL);
+    options.barrier = SHALE_BARRIER_PAGES;
+    shale_heap *heap = shale_heap_create(&options, NULL);
+    if (heap == NULL)
+        return false;
+    stress_heap_end(heap);
+    return true;
 }
 
 shale_mutator *stress_attach(shale_heap *heap)

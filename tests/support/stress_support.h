@@ -52,6 +52,9 @@ uint64_t stress_milliseconds(void);
 enum stress_mode { STRESS_THREAD, STRESS_SIGNAL, STRESS_NEVER, STRESS_MODES };
 extern const char *const stress_mode_names[STRESS_MODES];
 
+/* SHALE_BARRIER from the environment, which also programs honour that otherwise do not depend on it; or what is given. */
+int stress_barrier_given(int otherwise);
+
 /* Options that do not depend on the environment, with a log on which every warning or error ends the test,
  * except lines that contain `tolerated` (a static string, or NULL). */
 void stress_options(shale_options *options, enum stress_mode mode, size_t heap_size, const char *tolerated);
@@ -62,6 +65,9 @@ void stress_heap_end(shale_heap *heap);
 
 /* Whether the kernel lets this process compact concurrently in this mode. */
 bool stress_mode_works(enum stress_mode mode);
+
+/* Whether it can do without a write barrier. */
+bool stress_pages_work(void);
 
 shale_mutator *stress_attach(shale_heap *heap);
 
