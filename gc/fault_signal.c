@@ -95,6 +95,8 @@ static int install(void)
      * fault on its own path, which [fault-free] rules out. */
     action.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
     sigemptyset(&action.sa_mask);
+    /* Who was stopped with a page in hand would keep it from others. */
+    sigaddset(&action.sa_mask, OS_STOP_SIGNAL);
     return sigaction(SIGBUS, &action, &former) != 0 ? -errno : 0;
 }
 

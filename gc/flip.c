@@ -19,8 +19,8 @@ static inline void rewrite_roots(void *context, uint64_t *slots, size_t count, b
 
 /* Takes the old pages out of the mutator view and has the first touch of each reported. The order matters:
  * moving the entries of a registered range is slow (the kernel falls back to single entries), so the range is
- * registered afterwards and unregistered when the cycle ends. Returns whether it worked. */
-static bool empty_mutator_view(struct collector *collector)
+ * registered afterwards and unregistered when the cycle ends. Returns 0 or a negative errno value. */
+static int empty_mutator_view(struct collector *collector)
 {
     const struct views *views = &collector->memory->views;
     const struct os *os = views->os;
@@ -30,12 +30,7 @@ static bool empty_mutator_view(struct collector *collector)
         if (status != 0)
             os->reserve_again(os, views->graveyard, views->span);
     }
-    if (status != 0)
-        collector_log(collector, SHALE_LOG_WARNING,
-                      "the mutator view could not be emptied (%s), so this cycle compacts inside the pause; "
-                      "check vm.max_map_count and free memory",
-                      strerror(-status));
-    return status == 0;
+    return status;
 }
 
 static void flip_local(void *argument, struct mutator_local *local)
@@ -70,6 +65,7 @@ bool flip(struct collector *collector)
     world->visit_mutators(world->context, flip_local, memory);
     world->set_stage(world->context, STAGE_IDLE);
     hold_back_late(&collector->plan);
+    conservative_hold_back(&collector->mark.conservative, world, &collector->plan);
     memory_unseal_all(memory);
     struct verify_summary before = {0};
     if (collector->options.verify != 0)
@@ -77,8 +73,9 @@ bool flip(struct collector *collector)
                          &before);
 
     compact_begin(&collector->compaction);
-    bool concurrent =
-        collector->options.compaction != SHALE_COMPACTION_IN_PAUSE && empty_mutator_view(collector);
+    bool concurrent = collector->options.compaction != SHALE_COMPACTION_IN_PAUSE;
+    int failure = concurrent ? empty_mutator_view(collector) : 0;
+    concurrent = concurrent && failure == 0;
     page_states_flip(&memory->pages);
     world->begin_root_update(world->context, &collector->root_visitor);
     if (!concurrent)
@@ -88,6 +85,11 @@ bool flip(struct collector *collector)
 
     uint64_t done = clock_nanoseconds();
     world->resume(world->context);
+    if (failure != 0)
+        collector_log(collector, SHALE_LOG_WARNING,
+                      "the mutator view could not be emptied (%s), so this cycle compacted inside the pause; "
+                      "check vm.max_map_count and free memory",
+                      strerror(-failure));
     collector->last_time_to_stop = stopped - asked;
     collector->last_flip_pause = done - stopped;
     durations_record(&collector->statistics.time_to_stop, collector->last_time_to_stop);

@@ -38,8 +38,12 @@ int mark_create(struct mark *mark, struct memory *memory, const struct world *wo
     status = work_create(&mark->work, os, packet_limit != 0 ? packet_limit : default_packets(memory));
     if (status == 0) {
         status = weak_create(&mark->weak, memory);
-        if (status == 0)
-            return 0;
+        if (status == 0) {
+            status = conservative_create(&mark->conservative, memory);
+            if (status == 0)
+                return 0;
+            weak_destroy(&mark->weak);
+        }
         work_destroy(&mark->work);
     }
     destroy_tracers(mark, workers->count);
@@ -48,6 +52,7 @@ int mark_create(struct mark *mark, struct memory *memory, const struct world *wo
 
 void mark_destroy(struct mark *mark)
 {
+    conservative_destroy(&mark->conservative);
     weak_destroy(&mark->weak);
     work_destroy(&mark->work);
     destroy_tracers(mark, mark->workers->count);
@@ -73,6 +78,7 @@ void mark_scan_local(struct mark *mark, struct mutator_local *local)
     struct shading shading = {&mark->work, mark->memory, &local->shaded};
     struct shale_visitor visitor = visitor_make(shade_slots, &shading);
     mark->world->visit_mutator_roots(mark->world->context, local, &visitor);
+    conservative_scan(&mark->conservative, mark->world, local);
     shade_offer(&mark->work, &local->shaded);
 }
 
@@ -130,8 +136,10 @@ void mark_prepare(struct mark *mark)
 {
     struct region_table *regions = &mark->memory->regions;
     mark->memory->leads.complete = false;
+    conservative_begin(&mark->conservative);
     /* A region that is taken meanwhile has nothing that the last cycle left. */
     for (region_number r = 0; r < region_touched(regions); r++) {
+        conservative_keep(&mark->conservative, r);
         region_begin_cycle(regions, r);
         if (atomic_u8_load(&regions->regions[r].marked) != 0)
             memory_clear_marks(mark->memory, r);
@@ -159,6 +167,7 @@ void mark_roots(struct mark *mark)
     /* Seen by whoever registers roots of the heap after they were visited below. */
     atomic_u32_store(&mark->active, 1);
     world->handshake(world->context, STAGE_TRACING, scan_local, mark);
+    conservative_shade(&mark->conservative, &mark->work);
     mark_shade_shown(mark, world->visit_heap_roots);
 }
 

@@ -11,6 +11,7 @@
  *  2. A handshake in which nothing is done: stores that began before all barriers were on are over.
  *  3. Handshake TRACING: each shades its own roots, from then on its stores shade only what they overwrite, and what it
  *     allocates is born.
+ *     The stacks of conservative mutators are shaded when all are scanned [conservative].
  *  4. The roots of the heap are shaded. They are written by stores with a barrier, like slots of objects.
  *  5. All is traced; a handshake has every mutator offer what it shaded since; until nothing is offered, and no weak
  *     reference was read meanwhile [weak-phase].
@@ -52,6 +53,7 @@
 #ifndef SHALE_GC_MARK_H
 #define SHALE_GC_MARK_H
 
+#include "gc/conservative.h"
 #include "gc/shade.h"
 #include "gc/trace.h"
 #include "gc/workers.h"
@@ -63,6 +65,7 @@ struct mark {
     struct workers *workers;
     struct work work;
     struct weak weak;
+    struct conservative conservative;
     struct tracer *tracers; /* one for each worker */
     atomic_u32 active;      /* not 0: roots that appear or go must be shaded */
     uint64_t objects;       /* found live by the last marking, besides what was born */

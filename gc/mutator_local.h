@@ -30,7 +30,10 @@ enum barrier {
     BARRIER_NEW = 2,    /* shade what is stored */
     BARRIER_CHECK = 4,  /* check what is stored: verification is on */
     BARRIER_PAGES = 16, /* note the page that is stored to [clean] */
-    BARRIER_REFUSE = 8  /* say that the heap may not be used, instead of all else */
+    BARRIER_REFUSE = 8, /* say that the heap may not be used, instead of all else */
+    /* Of a conservative mutator, at all times: the slow path makes the store as well. Its thread may be stopped between
+     * the test of the barrier and the store, and the store would go by a test that is out of date. */
+    BARRIER_STORE = 32
 };
 
 struct mutator_local {
@@ -40,7 +43,7 @@ struct mutator_local {
 
 static inline void local_set_barrier(struct mutator_local *local, uint32_t barrier)
 {
-    local->bump.api.barrier = (local->bump.api.barrier & BARRIER_CHECK) | barrier;
+    local->bump.api.barrier = (local->bump.api.barrier & (BARRIER_CHECK | BARRIER_STORE)) | barrier;
 }
 
 #endif

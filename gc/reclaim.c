@@ -82,6 +82,7 @@ void reclaim(struct collector *collector, bool concurrent)
     report_strays(collector);
     report_failure(collector);
 
+    conservative_reclaim(&collector->mark.conservative, plan);
     budget_set_time(&memory->fixed.budget, clock_nanoseconds());
     for (region_number i = 0; i < plan->destination_count; i++)
         region_set_state(&memory->regions, plan->destinations[i], REGION_USED);

@@ -14,6 +14,9 @@
 /* Something to do for one mutator. */
 typedef void (*local_function)(void *argument, struct mutator_local *local);
 
+/* Words, from one address to another, any of which may be an address in the heap. */
+typedef void (*words_function)(void *argument, const volatile uint64_t *from, const volatile uint64_t *to);
+
 struct world {
     void *context;
     /* Has every mutator run `function` once, at its next safepoint; for those in native sections the collector does.
@@ -21,6 +24,8 @@ struct world {
     void (*handshake)(void *context, enum mark_stage stage, local_function function, void *argument);
     /* Within a handshake, for the mutator that is served: shows its own roots. */
     void (*visit_mutator_roots)(void *context, struct mutator_local *local, struct shale_visitor *visitor);
+    /* Within a handshake or stopped, for a conservative mutator: shows its stacks and registers. */
+    void (*visit_stacks)(void *context, struct mutator_local *local, words_function function, void *argument);
     /* Running, when marking is complete: asks of every object that has a finalizer, in the order in which they were given
      * one, whether it is dead, and moves those that are to the end of the queue. Returns how many. */
     uint64_t (*queue_finalizable)(void *context, bool (*is_dead)(void *argument, uint64_t address),

@@ -161,6 +161,17 @@ static inline void atomic_fence_full(void)
     AO_nop_full();
 }
 
+/* A function that reads memory which belongs to others, and may be anything: checking tools do not look at it. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SHALE_UNCHECKED __attribute__((no_sanitize("address", "undefined")))
+#elif defined(__SANITIZE_THREAD__)
+#define SHALE_UNCHECKED __attribute__((no_sanitize("thread")))
+#elif defined(__clang__)
+#define SHALE_UNCHECKED __attribute__((no_sanitize("address", "thread", "undefined")))
+#else
+#define SHALE_UNCHECKED
+#endif
+
 /* What a loop that waits for another thread does between two looks. */
 static inline void atomic_pause(void)
 {

@@ -60,6 +60,20 @@ void bump_close(struct bump *bump, struct memory *memory)
     bump->api.limit = 0;
     bump->chunk_end = 0;
     bump->region_end = 0;
+    bump->left = false;
+}
+
+/* The cursor's page holds objects, so it becomes stale like any other; the pages after it are prepared again before use. The
+ * header of the next object must not be on the old page either. */
+static void leave_page(struct bump *bump, struct memory *memory)
+{
+    uintptr_t page_end = round_up(bump->api.cursor - HEADER_SIZE, memory->views.page_size);
+    bump->api.cursor = page_end + REGION_FIRST_OBJECT;
+    if (!bump->recording)
+        bump->recorded = bump->api.cursor;
+    bump->walk_from = bump->api.cursor;
+    bump->chunk_end = page_end;
+    bump->left = false;
 }
 
 void bump_flip(struct bump *bump, struct memory *memory)
@@ -68,14 +82,26 @@ void bump_flip(struct bump *bump, struct memory *memory)
     bump_stop_recording(bump);
     if (bump->region == REGION_NONE)
         return;
-    /* The cursor's page holds objects, so it becomes stale like any other; the pages after it are prepared
-     * again before use. The header of the next object must not be on the old page either. */
-    size_t page_size = memory->views.page_size;
-    uintptr_t page_end = round_up(bump->api.cursor - HEADER_SIZE, page_size);
-    bump->api.cursor = page_end + REGION_FIRST_OBJECT;
-    bump->recorded = bump->api.cursor;
-    bump->chunk_end = page_end;
     bump->api.limit = 0;
+    if (bump->conservative)
+        bump->left = true;
+    else
+        leave_page(bump, memory);
+}
+
+size_t bump_last_object(const struct bump *bump, const struct memory *memory)
+{
+    if (bump->region == REGION_NONE)
+        return 0;
+    size_t end = views_offset(&memory->views, bump->api.cursor);
+    size_t last = 0;
+    for (size_t at = views_offset(&memory->views, bump->walk_from); at < end;) {
+        uint64_t header = memory_header(memory, at);
+        if (header != 0)
+            last = at;
+        at += header != 0 ? object_size(memory_type(memory, header), header) : GRANULE_SIZE;
+    }
+    return last;
 }
 
 /* Makes the pages [start, end) of the mutator's region zero and mapped. */
@@ -139,6 +165,8 @@ static bool extend(struct bump *bump, struct memory *memory, size_t size)
 uintptr_t bump_allocate(struct bump *bump, struct memory *memory, size_t size, uint64_t header,
                         uint32_t reserve)
 {
+    if (bump->left)
+        leave_page(bump, memory);
     while (bump->api.cursor + size > bump->chunk_end || bump->region == REGION_NONE) {
         if (extend(bump, memory, size))
             break;
@@ -147,6 +175,7 @@ uintptr_t bump_allocate(struct bump *bump, struct memory *memory, size_t size, u
             return 0;
     }
     uintptr_t address = bump->api.cursor;
+    bump->walk_from = address;
     bump->api.cursor = address + size;
     if (memory->announce)
         announce_object((const void *)(address - HEADER_SIZE), size);

@@ -137,8 +137,11 @@ void memory_set_live_bits(struct memory *memory, size_t object, size_t end)
         /* A word is written once, since others may be at work on the same one. */
         chunk_number chunk = granule_of(object) >> 6;
         uint64_t bits = 0;
-        for (; object < end && granule_of(object) >> 6 == chunk; object += memory_object_size(memory, object))
-            bits |= UINT64_C(1) << (granule_of(object) & 63);
+        while (object < end && granule_of(object) >> 6 == chunk) {
+            uint64_t header = memory_header(memory, object);
+            bits |= (uint64_t)(header != 0) << (granule_of(object) & 63);
+            object += header != 0 ? object_size(memory_type(memory, header), header) : GRANULE_SIZE;
+        }
         atomic_u64_or_release((atomic_u64 *)&memory->live_bits[chunk], bits);
     }
 }

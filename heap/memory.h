@@ -95,8 +95,8 @@ static inline void memory_note_store(struct memory *memory, const void *slot)
         atomic_u8_store(&memory->leads.stored[memory_page(memory, at)], 1);
 }
 
-/* Sets the live bits of objects that lie back to back, from the one at offset `object` up to `end`, where the next one
- * would be. While markers are at work. */
+/* Sets the live bits of objects that lie back to back or with gaps of zeros between them, from the one at offset `object`
+ * up to `end`, where the next one would be. While markers are at work. */
 void memory_set_live_bits(struct memory *memory, size_t object, size_t end);
 
 /* Sets those of all objects that were born in a region that its mutator has left [born-live]. */

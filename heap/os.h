@@ -10,6 +10,8 @@
 #ifndef SHALE_HEAP_OS_H
 #define SHALE_HEAP_OS_H
 
+#include "heap/atomic.h"
+
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -34,6 +36,11 @@ struct os_range {
     uintptr_t start;
     uintptr_t end;
 };
+
+/* The signal by which threads are stopped, see runtime/signal_stop.h. */
+#define OS_STOP_SIGNAL SIGURG
+
+#define OS_FOREVER UINT64_MAX
 
 struct os {
     const char *name;
@@ -116,6 +123,16 @@ struct os {
     int (*thread_id)(const struct os *os);
     /* The name of a thread of this process, "?" when there is none. */
     void (*thread_name)(const struct os *os, int id, char name[OS_THREAD_NAME_SIZE]);
+
+    /* Sends a thread of this process the signal that stops it. */
+    int (*thread_signal)(const struct os *os, int id);
+    /* The calling thread's stack: [low, high). */
+    int (*thread_stack)(const struct os *os, uintptr_t *low, uintptr_t *high);
+    /* Sleeps while a word holds a value, until it is woken, or the monotonic clock reads so many nanoseconds. May
+     * return early. (signal) */
+    void (*word_wait)(const struct os *os, const atomic_u32 *word, uint32_t value, uint64_t until);
+    /* Wakes all who sleep so. (signal) */
+    void (*word_wake)(const struct os *os, const atomic_u32 *word);
 
     /* Starts a thread with all signals blocked but those that report its own faults. */
     int (*thread_start)(const struct os *os, pthread_t *thread, const char *thread_name, void *(*run)(void *),

@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <linux/userfaultfd.h>
 #include <poll.h>
 #include <signal.h>
@@ -14,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifndef USERFAULTFD_IOC_NEW
@@ -339,6 +342,42 @@ static void linux_thread_name(const struct os *os, int id, char name[OS_THREAD_N
     name[length - 1] = '\0'; /* in place of the newline */
 }
 
+static int linux_thread_signal(const struct os *os, int id)
+{
+    (void)os;
+    return result((int)syscall(SYS_tgkill, getpid(), id, OS_STOP_SIGNAL));
+}
+
+static int linux_thread_stack(const struct os *os, uintptr_t *low, uintptr_t *high)
+{
+    (void)os;
+    pthread_attr_t attributes;
+    int status = pthread_getattr_np(pthread_self(), &attributes);
+    if (status != 0)
+        return -status;
+    void *start;
+    size_t size;
+    pthread_attr_getstack(&attributes, &start, &size);
+    pthread_attr_destroy(&attributes);
+    *low = (uintptr_t)start;
+    *high = (uintptr_t)start + size;
+    return 0;
+}
+
+static void linux_word_wait(const struct os *os, const atomic_u32 *word, uint32_t value, uint64_t until)
+{
+    (void)os;
+    struct timespec time = {(time_t)(until / 1000000000u), (long)(until % 1000000000u)};
+    syscall(SYS_futex, &word->word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, value,
+            until == OS_FOREVER ? NULL : &time, NULL, FUTEX_BITSET_MATCH_ANY);
+}
+
+static void linux_word_wake(const struct os *os, const atomic_u32 *word)
+{
+    (void)os;
+    syscall(SYS_futex, &word->word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT_MAX);
+}
+
 const struct os *os_linux(void)
 {
     static const struct os table = {
@@ -378,6 +417,10 @@ const struct os *os_linux(void)
         .event_close = linux_close,
         .thread_id = linux_thread_id,
         .thread_name = linux_thread_name,
+        .thread_signal = linux_thread_signal,
+        .thread_stack = linux_thread_stack,
+        .word_wait = linux_word_wait,
+        .word_wake = linux_word_wake,
         .thread_start = linux_thread_start,
     };
     return &table;

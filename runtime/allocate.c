@@ -151,6 +151,7 @@ static bool fits_heap(const struct mutator *mutator, const struct type *type, si
 
 void *shale_allocate_slow(shale_mutator *api, const shale_type *api_type, size_t length)
 {
+    INSIDE();
     struct mutator *mutator = mutator_of(api);
     if (mutator_check(mutator, "shale_allocate") != SHALE_OK)
         return NULL;

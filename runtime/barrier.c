@@ -89,7 +89,19 @@ static __attribute__((noinline)) void barrier_any(struct mutator *mutator, void 
         memory_note_store(&mutator->heap->memory, slot);
 }
 
-void shale_barrier_slow(shale_mutator *api, void *object, void *slot, uint64_t word, bool value)
+/* Of a conservative mutator: its thread is not stopped before the store is made. */
+static __attribute__((noinline)) bool store_inside(struct mutator *mutator, void *object, void *slot,
+                                                   uint64_t word, bool value)
+{
+    INSIDE();
+    if ((mutator->local.bump.api.barrier & BARRIER_REFUSE) != 0)
+        return false;
+    barrier_any(mutator, object, slot, word, value);
+    atomic_u64_store_release(slot, word);
+    return true;
+}
+
+bool shale_barrier_slow(shale_mutator *api, void *object, void *slot, uint64_t word, bool value)
 {
     struct mutator *mutator = mutator_of(api);
     /* While objects are traced, nearly all stores: of a pointer, over something that needs no shading. All else is out
@@ -100,9 +112,12 @@ void shale_barrier_slow(shale_mutator *api, void *object, void *slot, uint64_t w
         memory_note_store(memory, slot);
         if (SHALE_UNLIKELY(shade_is_needed(memory, old)))
             shade_old(mutator, old);
-    } else {
-        barrier_any(mutator, object, slot, word, value);
+        return false;
     }
+    if ((api->barrier & BARRIER_STORE) != 0)
+        return store_inside(mutator, object, slot, word, value);
+    barrier_any(mutator, object, slot, word, value);
+    return false;
 }
 
 /* ---- many slots ------------------------------------------------------------------------------------ */
@@ -147,6 +162,7 @@ static void store_words(struct mutator *mutator, void *object, uint64_t *target,
 
 void shale_move_slots(shale_mutator *api, void *object, void *to, const void *from, size_t count)
 {
+    INSIDE();
     struct mutator *mutator = mutator_of(api);
     uint64_t *target = to;
     const uint64_t *source = from;

@@ -10,6 +10,7 @@ static uint64_t request(struct mutator *mutator, shale_collect_kind kind)
 
 shale_status shale_collect(shale_mutator *api, shale_collect_kind kind)
 {
+    INSIDE();
     struct mutator *mutator = mutator_of(api);
     shale_status status = mutator_check(mutator, "shale_collect");
     if (status != SHALE_OK)
@@ -20,6 +21,7 @@ shale_status shale_collect(shale_mutator *api, shale_collect_kind kind)
 
 shale_status shale_collect_start(shale_mutator *api, shale_collect_kind kind)
 {
+    INSIDE();
     struct mutator *mutator = mutator_of(api);
     shale_status status = mutator_check(mutator, "shale_collect_start");
     if (status == SHALE_OK)

@@ -39,12 +39,13 @@ static void explain(int number, siginfo_t *information, void *machine)
 
 static void before(void)
 {
+    inside_enter();
     registry_lock();
     fault_signal_lock();
     for (size_t i = 0; i < REGISTRY_MAX; i++) {
         shale_heap *heap = registry_get(i);
         if (heap != NULL)
-            pthread_mutex_lock(&heap->safepoint.lock);
+            safepoint_lock_to_fork(&heap->safepoint);
     }
 }
 
@@ -57,6 +58,12 @@ static void unlock_all(void)
     }
     fault_signal_unlock();
     registry_unlock();
+}
+
+static void in_parent(void)
+{
+    unlock_all();
+    inside_leave(NULL);
 }
 
 static void abandon(shale_heap *heap)
@@ -83,6 +90,8 @@ static void in_child(void)
         }
     }
     unlock_all();
+    inside.mutators = NULL; /* nobody asks anything of them here */
+    inside_leave(NULL);
     if (!any)
         return;
     struct sigaction action;
@@ -98,7 +107,7 @@ static void in_child(void)
 
 static void watch(void)
 {
-    pthread_atfork(before, unlock_all, in_child);
+    pthread_atfork(before, in_parent, in_child);
 }
 
 void fork_watch(void)

@@ -100,6 +100,7 @@ void handles_visit(struct handles *handles, struct shale_visitor *visitor)
 
 shale_handle *shale_handle_create(shale_mutator *api, void *object)
 {
+    INSIDE();
     struct mutator *mutator = mutator_of(api);
     if (mutator_check(mutator, "shale_handle_create") != SHALE_OK)
         return NULL;
@@ -121,6 +122,7 @@ static shale_status check_handle(struct mutator *mutator, const shale_handle *ha
 
 shale_status shale_handle_set(shale_mutator *api, shale_handle *handle, void *object)
 {
+    INSIDE();
     shale_status status = check_handle(mutator_of(api), handle, "shale_handle_set");
     if (status != SHALE_OK)
         return status;
@@ -135,6 +137,7 @@ shale_status shale_handle_set(shale_mutator *api, shale_handle *handle, void *ob
 
 shale_status shale_handle_drop(shale_mutator *api, shale_handle *handle)
 {
+    INSIDE();
     struct mutator *mutator = mutator_of(api);
     shale_status status = check_handle(mutator, handle, "shale_handle_drop");
     if (status != SHALE_OK)

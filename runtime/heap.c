@@ -82,6 +82,13 @@ static void world_visit_mutator_roots(void *context, struct mutator_local *local
     roots_visit_own((struct mutator *)local, visitor);
 }
 
+static void world_visit_stacks(void *context, struct mutator_local *local, words_function function,
+                               void *argument)
+{
+    (void)context;
+    stacks_visit(&((struct mutator *)local)->stacks, function, argument);
+}
+
 static void world_visit_heap_roots(void *context, struct shale_visitor *visitor)
 {
     roots_visit_heap(context, visitor);
@@ -154,6 +161,7 @@ static void world_log(void *context, shale_log_level level, const char *line)
 static const struct world world_functions = {
     .handshake = world_handshake,
     .visit_mutator_roots = world_visit_mutator_roots,
+    .visit_stacks = world_visit_stacks,
     .visit_heap_roots = world_visit_heap_roots,
     .queue_finalizable = world_queue_finalizable,
     .visit_queued = world_visit_queued,
@@ -439,6 +447,7 @@ shale_heap *heap_create(const struct os *os, const shale_options *options, bool 
 
 shale_heap *shale_heap_create(const shale_options *given, shale_error *error)
 {
+    INSIDE();
     error_clear(error);
     shale_options options;
     shale_options_init(&options);
@@ -458,6 +467,7 @@ shale_heap *shale_heap_create(const shale_options *given, shale_error *error)
 
 shale_status shale_heap_destroy(shale_heap *heap, shale_error *error)
 {
+    INSIDE();
     error_clear(error);
     if (heap == NULL)
         return SHALE_OK;

@@ -6,6 +6,7 @@
 
 uint64_t shale_identity_hash(shale_mutator *api, const void *object)
 {
+    INSIDE();
     struct mutator *mutator = mutator_of(api);
     if (mutator_check(mutator, "shale_identity_hash") != SHALE_OK)
         return 0;

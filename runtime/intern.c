@@ -20,6 +20,7 @@ static struct weak_table *check(struct mutator *mutator, const shale_intern_tabl
 
 shale_intern_table *shale_intern_create(shale_mutator *api)
 {
+    INSIDE();
     struct mutator *mutator = mutator_of(api);
     if (mutator_check(mutator, "shale_intern_create") != SHALE_OK)
         return NULL;
@@ -30,6 +31,7 @@ shale_intern_table *shale_intern_create(shale_mutator *api)
 void *shale_intern_find(shale_mutator *api, const shale_intern_table *intern_table, uint32_t hash,
                         bool (*matches)(void *context, const void *object), void *context)
 {
+    INSIDE();
     struct mutator *mutator = mutator_of(api);
     struct weak_table *table = check(mutator, intern_table, "shale_intern_find");
     if (table == NULL)
@@ -51,6 +53,7 @@ void *shale_intern_find(shale_mutator *api, const shale_intern_table *intern_tab
 shale_status shale_intern_add(shale_mutator *api, shale_intern_table *intern_table, uint32_t hash,
                               void *object)
 {
+    INSIDE();
     struct mutator *mutator = mutator_of(api);
     shale_status status = mutator_check(mutator, "shale_intern_add");
     if (status != SHALE_OK)
@@ -76,6 +79,7 @@ shale_status shale_intern_add(shale_mutator *api, shale_intern_table *intern_tab
 
 size_t shale_intern_count(shale_mutator *api, const shale_intern_table *intern_table)
 {
+    INSIDE();
     const struct weak_table *table = check(mutator_of(api), intern_table, "shale_intern_count");
     return table != NULL ? table->entry_count : 0;
 }

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+__thread struct inside inside;
+
 shale_status mutator_fail(struct mutator *mutator, shale_status status, const char *format, ...)
 {
     va_list arguments;
@@ -73,6 +75,14 @@ static struct mutator *obtain(shale_heap *heap)
     return mutator;
 }
 
+static void give_back(shale_heap *heap, struct mutator *mutator)
+{
+    pthread_mutex_lock(&heap->safepoint.lock);
+    mutator->next = heap->safepoint.detached;
+    heap->safepoint.detached = mutator;
+    pthread_mutex_unlock(&heap->safepoint.lock);
+}
+
 /* Under stress every page is a slow path, and so an occasion to move everything. */
 static size_t chunk_size(const shale_heap *heap)
 {
@@ -80,11 +90,86 @@ static size_t chunk_size(const shale_heap *heap)
                                      : round_up(BUMP_CHUNK_SIZE, heap->memory.views.page_size);
 }
 
+/* ---- conservative mutators ------------------------------------------------------------------------- */
+
+/* What such a mutator needs besides. The first of a heap waits for a cycle that runs: it has not kept what is needed to find
+ * objects. A later one sees `wanted` when it begins. */
+static shale_status begin_conservative(shale_heap *heap, struct stacks *stacks, shale_error *error)
+{
+    const struct os *os = heap->memory.os;
+    uintptr_t low;
+    uintptr_t high;
+    if (!signal_stop_reaches_this_thread()) {
+        log_line(&heap->log, SHALE_LOG_ERROR, "shale_attach_with: this thread blocks SIGURG");
+        return error_set(error, SHALE_ERROR_MISUSE,
+                         "shale_attach_with: this thread blocks SIGURG, by which a thread whose stack is scanned is "
+                         "stopped; unblock it");
+    }
+    int status = os->thread_stack(os, &low, &high);
+    if (status != 0)
+        return error_set_system(error, -status, "finding the thread's stack", "attach it with exact roots");
+    status = signal_stop_add();
+    if (status != 0)
+        return error_set_system(error, -status, "installing the handler of SIGURG",
+                                "attach the thread with exact roots");
+    stacks_begin(stacks, low, high);
+    struct collector *collector = &heap->collector;
+    if (atomic_u32_load(&collector->mark.conservative.wanted) == 0) {
+        atomic_u32_store_full(&collector->mark.conservative.wanted, 1);
+        uint64_t running = collector_running(collector);
+        if (running != 0)
+            collector_wait_completed(collector, running);
+    }
+    return SHALE_OK;
+}
+
+static void end_conservative(struct mutator *mutator)
+{
+    struct mutator **link = &inside.mutators;
+    while (*link != mutator)
+        link = &(*link)->next_of_thread;
+    *link = mutator->next_of_thread;
+    stacks_end(&mutator->stacks);
+    signal_stop_remove();
+}
+
+void inside_serve(void)
+{
+    for (struct mutator *mutator = inside.mutators; mutator != NULL; mutator = mutator->next_of_thread) {
+        while (!mutator->native && atomic_u32_load((atomic_u32 *)&mutator->local.bump.api.poll) != 0) {
+            inside.depth++;
+            INSIDE_ORDER();
+            mutator_poll(mutator);
+            INSIDE_ORDER();
+            inside.depth--;
+            INSIDE_ORDER();
+        }
+    }
+}
+
+/* ---- attaching ------------------------------------------------------------------------------------- */
+
+void shale_attach_options_init(shale_attach_options *options)
+{
+    *options = (shale_attach_options){.struct_size = sizeof *options};
+}
+
 shale_mutator *shale_attach(shale_heap *heap, shale_error *error)
 {
+    return shale_attach_with(heap, NULL, error);
+}
+
+shale_mutator *shale_attach_with(shale_heap *heap, const shale_attach_options *options, shale_error *error)
+{
+    INSIDE();
     error_clear(error);
     if (heap_check(heap, "shale_attach", error) != SHALE_OK)
         return NULL;
+    if (options != NULL && options->struct_size != sizeof *options) {
+        error_set(error, SHALE_ERROR_ARGUMENT,
+                  "shale_attach_with: the options were not initialised by shale_attach_options_init");
+        return NULL;
+    }
     if (!faults_reach_this_thread(heap)) {
         log_line(&heap->log, SHALE_LOG_ERROR, "shale_attach: this thread blocks SIGBUS");
         error_set(error, SHALE_ERROR_MISUSE,
@@ -96,8 +181,15 @@ shale_mutator *shale_attach(shale_heap *heap, shale_error *error)
         error_set(error, SHALE_ERROR_MEMORY, "shale_attach: there is no memory for another mutator");
         return NULL;
     }
+    bool conservative = options != NULL && options->conservative;
+    if (conservative && begin_conservative(heap, &mutator->stacks, error) != SHALE_OK) {
+        give_back(heap, mutator);
+        return NULL;
+    }
     bump_init(&mutator->local.bump, chunk_size(heap));
-    mutator->local.bump.api.barrier = heap->options.verify != 0 ? BARRIER_CHECK : 0;
+    mutator->local.bump.conservative = conservative;
+    mutator->local.bump.api.barrier = (heap->options.verify != 0 ? BARRIER_CHECK : 0) |
+                                      (conservative ? BARRIER_STORE : 0);
     mutator->heap = heap;
     mutator->owner = pthread_self();
     mutator->native = false;
@@ -110,12 +202,19 @@ shale_mutator *shale_attach(shale_heap *heap, shale_error *error)
     mutator->error = (shale_error){.status = SHALE_OK};
     mutator->thread_id = heap->memory.os->thread_id(heap->memory.os);
     mutator->attached = true;
+    atomic_u32_store(&mutator->hold, HOLD_NONE);
+    atomic_u32_store(&mutator->astray, 0);
     safepoint_attach(&heap->safepoint, mutator);
+    if (conservative) {
+        mutator->next_of_thread = inside.mutators;
+        inside.mutators = mutator;
+    }
     return &mutator->local.bump.api;
 }
 
 shale_status shale_detach(shale_mutator *api)
 {
+    INSIDE();
     struct mutator *mutator = mutator_of(api);
     shale_status status = mutator_check(mutator, "shale_detach");
     if (status != SHALE_OK)
@@ -138,6 +237,8 @@ shale_status shale_detach(shale_mutator *api)
     scopes_end(mutator);
     mark_detach(&mutator->heap->collector.mark, &mutator->local);
     mutator->attached = false;
+    if (mutator->local.bump.conservative)
+        end_conservative(mutator);
     safepoint_detach(&mutator->heap->safepoint, mutator);
     return SHALE_OK;
 }
@@ -155,8 +256,16 @@ void mutator_free_detached(shale_heap *heap)
 
 /* ---- safepoints ------------------------------------------------------------------------------------ */
 
+/* Where the stacks must be known: the collector may look at them until the thread runs on. */
+static void note_stacks(struct mutator *mutator)
+{
+    if (mutator->local.bump.conservative)
+        stacks_note(&mutator->stacks);
+}
+
 void mutator_poll(struct mutator *mutator)
 {
+    note_stacks(mutator);
     safepoint_poll(&mutator->heap->safepoint, mutator);
     if (roots_update(mutator))
         roots_bring(mutator);
@@ -164,6 +273,7 @@ void mutator_poll(struct mutator *mutator)
 
 void mutator_begin_wait(struct mutator *mutator)
 {
+    note_stacks(mutator);
     safepoint_enter_native(&mutator->heap->safepoint, mutator);
 }
 
@@ -186,23 +296,30 @@ void mutator_await_cycle(struct mutator *mutator, void (*await)(struct collector
 
 void shale_poll_slow(shale_mutator *api)
 {
+    INSIDE();
     if (mutator_check(mutator_of(api), "shale_poll") == SHALE_OK)
         mutator_poll(mutator_of(api));
 }
 
 shale_status shale_enter_native(shale_mutator *api)
 {
+    INSIDE();
     struct mutator *mutator = mutator_of(api);
     shale_status status = mutator_check(mutator, "shale_enter_native");
     if (status != SHALE_OK)
         return status;
+    note_stacks(mutator);
+    if (mutator->local.bump.conservative && !stacks_copy(&mutator->stacks))
+        return mutator_fail(mutator, SHALE_ERROR_MEMORY,
+                            "shale_enter_native: there is no memory for a copy of the stack, or it was not registered");
     mutator->native = true;
-    mutator_begin_wait(mutator);
+    safepoint_enter_native(&mutator->heap->safepoint, mutator);
     return SHALE_OK;
 }
 
 shale_status shale_leave_native(shale_mutator *api)
 {
+    INSIDE();
     struct mutator *mutator = mutator_of(api);
     if (mutator != NULL && mutator->attached && pthread_equal(mutator->owner, pthread_self())) {
         if (!mutator->native)

@@ -3,14 +3,18 @@
  *
  * Who writes what: `local`, `error`, `slow_paths`, `scope_blocks`, `pin_scopes` the owning thread, and the collector while that is stopped or
  * native; `state`, `asked`, `served`, `next` under the safepoint's lock; `last_safepoint` the owning thread, read by the
- * collector for a message; `roots_stale` under `roots_lock`; the rest at attach and detach.
+ * collector for a message; `roots_stale` under `roots_lock`; `stacks` as said there; `hold`, `astray` as signal_stop.h says;
+ * the rest at attach and detach.
  */
 #ifndef SHALE_RUNTIME_MUTATOR_H
 #define SHALE_RUNTIME_MUTATOR_H
 
 #include "gc/mutator_local.h"
 #include "runtime/heap.h"
+#include "runtime/inside.h"
 #include "runtime/scopes.h"
+#include "runtime/signal_stop.h"
+#include "runtime/stacks.h"
 
 struct mutator {
     struct mutator_local local; /* first: it begins with what <shale/inline.h> sees */
@@ -33,6 +37,11 @@ struct mutator {
     pthread_mutex_t roots_lock;
     bool roots_stale; /* the last flip's root update is still to be done */
     unsigned slow_paths;
+    /* Of conservative mutators. */
+    struct stacks stacks;
+    atomic_u32 hold;   /* enum hold */
+    atomic_u32 astray; /* not 0: the signal found it on a stack that is not known */
+    struct mutator *next_of_thread;
     shale_error error;
 };
 

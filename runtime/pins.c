@@ -165,6 +165,7 @@ static shale_status check(struct mutator *mutator, const void *object, size_t *o
 
 shale_status shale_pin(shale_mutator *api, void *object)
 {
+    INSIDE();
     struct mutator *mutator = mutator_of(api);
     size_t offset;
     shale_status status = check(mutator, object, &offset, "shale_pin");
@@ -178,6 +179,7 @@ shale_status shale_pin(shale_mutator *api, void *object)
 
 shale_status shale_unpin(shale_mutator *api, void *object)
 {
+    INSIDE();
     struct mutator *mutator = mutator_of(api);
     size_t offset;
     shale_status status = check(mutator, object, &offset, "shale_unpin");
@@ -191,6 +193,7 @@ shale_status shale_unpin(shale_mutator *api, void *object)
 
 shale_status shale_pin_begin(shale_mutator *api, shale_pin_scope *scope, void *object)
 {
+    INSIDE();
     struct mutator *mutator = mutator_of(api);
     size_t offset;
     shale_status status = check(mutator, object, &offset, "shale_pin_begin");
@@ -206,6 +209,7 @@ shale_status shale_pin_begin(shale_mutator *api, shale_pin_scope *scope, void *o
 
 shale_status shale_pin_end(shale_mutator *api, shale_pin_scope *scope)
 {
+    INSIDE();
     struct mutator *mutator = mutator_of(api);
     shale_status status = mutator_check(mutator, "shale_pin_end");
     if (status != SHALE_OK)

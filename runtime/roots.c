@@ -193,6 +193,7 @@ static shale_root_visitor *add(struct root_list *list, shale_root_function visit
 
 shale_root_visitor *shale_root_visitor_add(shale_mutator *api, shale_root_function visit, void *context)
 {
+    INSIDE();
     struct mutator *mutator = mutator_of(api);
     if (mutator_check(mutator, "shale_root_visitor_add") != SHALE_OK)
         return NULL;
@@ -205,6 +206,7 @@ shale_root_visitor *shale_root_visitor_add(shale_mutator *api, shale_root_functi
 
 shale_root_visitor *shale_heap_root_visitor_add(shale_heap *heap, shale_root_function visit, void *context)
 {
+    INSIDE();
     if (heap_check(heap, "shale_heap_root_visitor_add", NULL) != SHALE_OK)
         return NULL;
     return add(&heap->roots, visit, context);
@@ -212,6 +214,7 @@ shale_root_visitor *shale_heap_root_visitor_add(shale_heap *heap, shale_root_fun
 
 shale_status shale_root_visitor_remove(shale_root_visitor *visitor)
 {
+    INSIDE();
     if (visitor == NULL)
         return SHALE_OK;
     struct root_list *list = visitor->list;

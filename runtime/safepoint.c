@@ -3,33 +3,101 @@
 #include "gc/durations.h"
 #include "runtime/mutator.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <time.h>
 
 void safepoint_init(struct safepoint *safepoint, const struct os *os, const struct log *log,
                     uint64_t patience)
 {
     *safepoint = (struct safepoint){.stage = STAGE_IDLE, .os = os, .log = log, .patience = patience};
     pthread_mutex_init(&safepoint->lock, NULL);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&safepoint->arrived, &monotonic);
-    pthread_condattr_destroy(&monotonic);
     pthread_cond_init(&safepoint->go_on, NULL);
 }
 
 void safepoint_destroy(struct safepoint *safepoint)
 {
     pthread_cond_destroy(&safepoint->go_on);
-    pthread_cond_destroy(&safepoint->arrived);
     pthread_mutex_destroy(&safepoint->lock);
 }
 
 static void set_poll_word(struct mutator *mutator, bool wanted)
 {
     atomic_u32_store((atomic_u32 *)&mutator->local.bump.api.poll, wanted);
+}
+
+void safepoint_arrive(struct safepoint *safepoint)
+{
+    atomic_u32_fetch_add_full(&safepoint->arrivals, 1);
+    safepoint->os->word_wake(safepoint->os, &safepoint->arrivals);
+}
+
+/* ---- conservative mutators; the lock is held ------------------------------------------------------- */
+
+static bool is_conservative(const struct mutator *mutator)
+{
+    return mutator->local.bump.conservative;
+}
+
+/* Asks those that the collector waits for. */
+static void ask_by_signal(struct safepoint *safepoint)
+{
+    for (struct mutator *mutator = safepoint->mutators; mutator != NULL; mutator = mutator->next) {
+        if (is_conservative(mutator) && mutator->state == MUTATOR_RUNNING &&
+            (safepoint->stopping || mutator->asked))
+            signal_stop_ask(mutator);
+    }
+}
+
+/* Counts those that are held as stopped. */
+static void count_held(struct safepoint *safepoint)
+{
+    for (struct mutator *mutator = safepoint->mutators; mutator != NULL; mutator = mutator->next) {
+        if (is_conservative(mutator) && mutator->state == MUTATOR_RUNNING && signal_stop_holds(mutator)) {
+            mutator->state = MUTATOR_HELD;
+            safepoint->running--;
+        }
+    }
+}
+
+static void run_on(struct safepoint *safepoint, struct mutator *mutator)
+{
+    if (mutator->state == MUTATOR_HELD) {
+        mutator->state = MUTATOR_RUNNING;
+        safepoint->running++;
+        atomic_u64_store(&mutator->last_safepoint, clock_nanoseconds());
+    }
+    if (is_conservative(mutator))
+        signal_stop_let_go(mutator);
+}
+
+static void let_all_go(struct safepoint *safepoint)
+{
+    for (struct mutator *mutator = safepoint->mutators; mutator != NULL; mutator = mutator->next)
+        run_on(safepoint, mutator);
+}
+
+/* Whether only conservative mutators still run. */
+static bool others_have_stopped(const struct safepoint *safepoint)
+{
+    unsigned running = 0;
+    for (const struct mutator *mutator = safepoint->mutators; mutator != NULL; mutator = mutator->next)
+        running += is_conservative(mutator) && mutator->state == MUTATOR_RUNNING;
+    return running == safepoint->running;
+}
+
+static struct mutator *find_held(const struct safepoint *safepoint)
+{
+    struct mutator *mutator = safepoint->mutators;
+    while (mutator != NULL && mutator->state != MUTATOR_HELD)
+        mutator = mutator->next;
+    return mutator;
+}
+
+static bool any_is_astray(const struct safepoint *safepoint)
+{
+    const struct mutator *mutator = safepoint->mutators;
+    while (mutator != NULL && !(is_conservative(mutator) && signal_stop_is_astray(mutator)))
+        mutator = mutator->next;
+    return mutator != NULL;
 }
 
 /* ---- the collector waits --------------------------------------------------------------------------- */
@@ -40,6 +108,7 @@ enum { LATE_MAX = 4 };
 struct late {
     unsigned count;
     int thread_ids[LATE_MAX];
+    bool conservative[LATE_MAX];
     uint64_t last_safepoints[LATE_MAX];
 };
 
@@ -52,6 +121,7 @@ static void find_late(const struct safepoint *safepoint, struct late *late)
         if (safepoint->stopping ? mutator->state != MUTATOR_RUNNING : !mutator->asked)
             continue;
         late->thread_ids[late->count] = mutator->thread_id;
+        late->conservative[late->count] = is_conservative(mutator);
         late->last_safepoints[late->count++] = atomic_u64_load(&mutator->last_safepoint);
     }
 }
@@ -64,31 +134,75 @@ static void name_late(const struct safepoint *safepoint, const struct late *late
         safepoint->os->thread_name(safepoint->os, late->thread_ids[i], name);
         log_line(safepoint->log, SHALE_LOG_WARNING,
                  "the collector has waited %" PRIu64
-                 " ms for the thread \"%s\" (%d), whose last safepoint was %" PRIu64
-                 " ms ago: have it call shale_poll more often, or put what blocks into a native section",
+                 " ms for the thread \"%s\" (%d), whose last safepoint was %" PRIu64 " ms ago: %s",
                  (now - began) / 1000000, name, late->thread_ids[i],
-                 (now - late->last_safepoints[i]) / 1000000);
+                 (now - late->last_safepoints[i]) / 1000000,
+                 late->conservative[i]
+                     ? "have it let SIGURG through, and register the stacks that it runs on"
+                     : "have it call shale_poll more often, or put what blocks into a native section");
     }
 }
 
-/* Waits until the next mutator arrives. After a while names those that do not, once. The lock is held, but not while
- * lines are logged. */
-static void wait_for_arrival(struct safepoint *safepoint, uint64_t began, bool *named)
+/* Nanoseconds: a thread that was astray when the signal came is sent another after so long; and so long threads are held while
+ * others are waited for. */
+enum { ASK_AGAIN_AFTER = 1000000 };
+
+/* Waits for more arrivals than `seen`. After a while names those that do not arrive, once. The lock is held, but not while
+ * lines are logged, when no thread is held either. */
+static void wait_for_arrival(struct safepoint *safepoint, uint32_t seen, uint64_t began, bool *named)
 {
-    if (safepoint->patience == 0 || *named) {
-        pthread_cond_wait(&safepoint->arrived, &safepoint->lock);
-        return;
+    bool patient = safepoint->patience == 0 || *named;
+    uint64_t late_at = patient ? OS_FOREVER : began + safepoint->patience;
+    uint64_t until = late_at;
+    if (find_held(safepoint) != NULL || any_is_astray(safepoint)) {
+        uint64_t soon = clock_nanoseconds() + ASK_AGAIN_AFTER;
+        until = until < soon ? until : soon;
     }
-    uint64_t until = began + safepoint->patience;
-    struct timespec deadline = {(time_t)(until / 1000000000), (long)(until % 1000000000)};
-    if (pthread_cond_timedwait(&safepoint->arrived, &safepoint->lock, &deadline) != ETIMEDOUT)
+    pthread_mutex_unlock(&safepoint->lock);
+    safepoint->os->word_wait(safepoint->os, &safepoint->arrivals, seen, until);
+    pthread_mutex_lock(&safepoint->lock);
+    if (atomic_u32_load_acquire(&safepoint->arrivals) != seen || patient || clock_nanoseconds() < late_at)
         return;
     *named = true;
     struct late late;
     find_late(safepoint, &late);
+    let_all_go(safepoint);
     pthread_mutex_unlock(&safepoint->lock);
     name_late(safepoint, &late, began);
     pthread_mutex_lock(&safepoint->lock);
+}
+
+/* A thread that is held may have a lock in hand that another waits for inside, where that is not held: malloc's, say. So all run on
+ * for a while, a longer one each time. The lock is held, and released meanwhile. */
+static void let_run(struct safepoint *safepoint, unsigned *attempt)
+{
+    enum { ATTEMPTS_LONGER = 6 };
+    let_all_go(safepoint);
+    uint64_t until = clock_nanoseconds() + ((uint64_t)ASK_AGAIN_AFTER << *attempt);
+    if (*attempt < ATTEMPTS_LONGER)
+        ++*attempt;
+    pthread_mutex_unlock(&safepoint->lock);
+    while (clock_nanoseconds() < until)
+        safepoint->os->word_wait(safepoint->os, &safepoint->arrivals,
+                                 atomic_u32_load(&safepoint->arrivals), until);
+    pthread_mutex_lock(&safepoint->lock);
+}
+
+void safepoint_lock_to_fork(struct safepoint *safepoint)
+{
+    for (;;) {
+        pthread_mutex_lock(&safepoint->lock);
+        bool held = false;
+        for (const struct mutator *mutator = safepoint->mutators; mutator != NULL; mutator = mutator->next)
+            held = held || (is_conservative(mutator) && signal_stop_holds(mutator));
+        if (!held)
+            break;
+        pthread_mutex_unlock(&safepoint->lock);
+        uint64_t soon = clock_nanoseconds() + ASK_AGAIN_AFTER / 10;
+        safepoint->os->word_wait(safepoint->os, &safepoint->arrivals,
+                                 atomic_u32_load(&safepoint->arrivals), soon);
+    }
+    let_all_go(safepoint);
 }
 
 void safepoint_stop(struct safepoint *safepoint)
@@ -99,8 +213,17 @@ void safepoint_stop(struct safepoint *safepoint)
     safepoint->stopping = true;
     for (struct mutator *mutator = safepoint->mutators; mutator != NULL; mutator = mutator->next)
         set_poll_word(mutator, true);
-    while (safepoint->running != 0)
-        wait_for_arrival(safepoint, began, &named);
+    for (unsigned attempt = 0;;) {
+        uint32_t seen = atomic_u32_load_acquire(&safepoint->arrivals);
+        count_held(safepoint);
+        if (safepoint->running == 0)
+            break;
+        if (others_have_stopped(safepoint))
+            ask_by_signal(safepoint);
+        wait_for_arrival(safepoint, seen, began, &named);
+        if (find_held(safepoint) != NULL && atomic_u32_load_acquire(&safepoint->arrivals) == seen)
+            let_run(safepoint, &attempt);
+    }
     pthread_mutex_unlock(&safepoint->lock);
 }
 
@@ -111,6 +234,15 @@ void safepoint_resume(struct safepoint *safepoint)
     for (struct mutator *mutator = safepoint->mutators; mutator != NULL; mutator = mutator->next)
         set_poll_word(mutator, false);
     pthread_cond_broadcast(&safepoint->go_on);
+    /* Those that wait for nothing but the lock go first. */
+    struct mutator *mutator;
+    while ((mutator = find_held(safepoint)) != NULL) {
+        pthread_mutex_unlock(&safepoint->lock);
+        roots_update(mutator);
+        pthread_mutex_lock(&safepoint->lock);
+        run_on(safepoint, mutator);
+    }
+    let_all_go(safepoint); /* of whom nothing is wanted any more */
     pthread_mutex_unlock(&safepoint->lock);
 }
 
@@ -125,10 +257,17 @@ static void serve(struct safepoint *safepoint, struct mutator *mutator)
     set_poll_word(mutator, safepoint->stopping);
 }
 
-static struct mutator *find_native(struct safepoint *safepoint)
+/* Whether the collector can serve it: it does not run, and will not while it is served. */
+static bool is_servable(const struct mutator *mutator)
+{
+    return mutator->asked &&
+           (mutator->state == MUTATOR_NATIVE || (is_conservative(mutator) && signal_stop_holds(mutator)));
+}
+
+static struct mutator *find_servable(const struct safepoint *safepoint)
 {
     struct mutator *mutator = safepoint->mutators;
-    while (mutator != NULL && !(mutator->asked && mutator->state == MUTATOR_NATIVE))
+    while (mutator != NULL && !is_servable(mutator))
         mutator = mutator->next;
     return mutator;
 }
@@ -148,14 +287,17 @@ void safepoint_handshake(struct safepoint *safepoint, enum mark_stage stage, loc
         set_poll_word(mutator, true);
     }
     while (safepoint->asked != 0) {
-        struct mutator *native = find_native(safepoint);
-        if (native == NULL) {
-            wait_for_arrival(safepoint, began, &named);
+        uint32_t seen = atomic_u32_load_acquire(&safepoint->arrivals);
+        struct mutator *mutator = find_servable(safepoint);
+        if (mutator == NULL) {
+            ask_by_signal(safepoint);
+            wait_for_arrival(safepoint, seen, began, &named);
             continue;
         }
-        native->served = true;
-        serve(safepoint, native);
-        native->served = false;
+        mutator->served = true;
+        serve(safepoint, mutator);
+        mutator->served = false;
+        run_on(safepoint, mutator);
         pthread_cond_broadcast(&safepoint->go_on);
     }
     pthread_mutex_unlock(&safepoint->lock);
@@ -169,16 +311,20 @@ static void serve_own(struct safepoint *safepoint, struct mutator *mutator)
     if (!mutator->asked)
         return;
     serve(safepoint, mutator);
+    if (is_conservative(mutator))
+        signal_stop_let_go(mutator);
     if (safepoint->asked == 0)
-        pthread_cond_signal(&safepoint->arrived);
+        safepoint_arrive(safepoint);
 }
 
 static void stop_running(struct safepoint *safepoint, struct mutator *mutator, enum mutator_state state)
 {
     mutator->state = state;
     safepoint->running--;
-    if ((safepoint->stopping && safepoint->running == 0) || mutator->asked)
-        pthread_cond_signal(&safepoint->arrived);
+    if (is_conservative(mutator))
+        signal_stop_let_go(mutator);
+    if ((safepoint->stopping && safepoint->running <= safepoint->conservative) || mutator->asked)
+        safepoint_arrive(safepoint);
 }
 
 static void start_running(struct safepoint *safepoint, struct mutator *mutator)
@@ -199,6 +345,7 @@ void safepoint_attach(struct safepoint *safepoint, struct mutator *mutator)
     mark_attach(&mutator->local, safepoint->stage);
     mutator->next = safepoint->mutators;
     safepoint->mutators = mutator;
+    safepoint->conservative += is_conservative(mutator);
     pthread_mutex_unlock(&safepoint->lock);
 }
 
@@ -212,6 +359,7 @@ void safepoint_detach(struct safepoint *safepoint, struct mutator *mutator)
     *link = mutator->next;
     mutator->next = safepoint->detached;
     safepoint->detached = mutator;
+    safepoint->conservative -= is_conservative(mutator);
     stop_running(safepoint, mutator, MUTATOR_NATIVE);
     pthread_mutex_unlock(&safepoint->lock);
 }

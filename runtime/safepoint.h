@@ -1,7 +1,8 @@
 /*
  * Safepoints: where mutators serve handshakes and stop.
  *
- * [stop] A mutator is RUNNING, STOPPED (inside shale_poll or an allocation) or NATIVE (outside the heap).
+ * [stop] A mutator is RUNNING, STOPPED (inside shale_poll or an allocation), NATIVE (outside the heap), or HELD by a signal,
+ * if it is conservative [signal-stop].
  * While `stopping` is set none is RUNNING once `running` has reached 0, and none becomes so: who wants to run
  * again waits until `stopping` is cleared. So between safepoint_stop and safepoint_resume the collector has
  * the heap, all allocation buffers and all roots to itself.
@@ -24,6 +25,13 @@
  * any more. M clears `asked` in its next safepoint; or it enters a native section, which signals the collector;
  * or it detaches, which is a safepoint as well. Leaving a native section does not clear anything: M then runs with
  * its word set.
+ *
+ * Conservative mutators that run are asked by a signal as well. In a handshake each is let go as soon as it was served; in a stop
+ * they are asked when all others have stopped, so that they run while others finish what they are at, and roots of a held
+ * one are rewritten before it is let go. None is held while a line is logged.
+ *
+ * The collector sleeps on `arrivals`, which counts what it might wait for; it is a word rather than a condition because handlers of
+ * signals add to it. It is read before the mutators are looked at, so that no arrival is missed.
  */
 #ifndef SHALE_RUNTIME_SAFEPOINT_H
 #define SHALE_RUNTIME_SAFEPOINT_H
@@ -35,14 +43,15 @@
 
 struct mutator;
 
-enum mutator_state { MUTATOR_RUNNING, MUTATOR_STOPPED, MUTATOR_NATIVE };
+enum mutator_state { MUTATOR_RUNNING, MUTATOR_STOPPED, MUTATOR_NATIVE, MUTATOR_HELD };
 
 struct safepoint {
     pthread_mutex_t lock;
-    pthread_cond_t arrived; /* the collector waits: mutators stopped, served a handshake, went native */
-    pthread_cond_t go_on;   /* mutators wait: for the end of a stop, or of being served */
+    atomic_u32 arrivals;  /* the collector waits: mutators stopped, served a handshake, went native */
+    pthread_cond_t go_on; /* mutators wait: for the end of a stop, or of being served */
     bool stopping;
     unsigned running;
+    unsigned conservative;   /* mutators */
     unsigned asked;          /* mutators that the running handshake has not reached yet */
     enum mark_stage stage;   /* at which mutators attach */
     local_function function; /* of the running handshake */
@@ -73,5 +82,12 @@ void safepoint_detach(struct safepoint *safepoint, struct mutator *mutator);
 void safepoint_poll(struct safepoint *safepoint, struct mutator *mutator);
 void safepoint_enter_native(struct safepoint *safepoint, struct mutator *mutator);
 void safepoint_leave_native(struct safepoint *safepoint, struct mutator *mutator);
+
+/* Before a fork: takes the lock when nobody is held, and nobody comes to be held while it is held: the fork waits for
+ * the C library's locks, which a held thread may have. */
+void safepoint_lock_to_fork(struct safepoint *safepoint);
+
+/* The collector should look again. (signal) */
+void safepoint_arrive(struct safepoint *safepoint);
 
 #endif

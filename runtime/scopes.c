@@ -63,6 +63,7 @@ static shale_handle *no_memory(struct mutator *mutator, const char *function)
 
 shale_handle *shale_local_slow(shale_mutator *api, void *object)
 {
+    INSIDE();
     struct mutator *mutator = mutator_of(api);
     if (mutator_check(mutator, "shale_local") != SHALE_OK)
         return NULL;
@@ -117,6 +118,7 @@ static shale_status check_innermost(struct mutator *mutator, const shale_scope *
 
 shale_status shale_scope_close_slow(shale_mutator *api, shale_scope *scope)
 {
+    INSIDE();
     struct mutator *mutator = mutator_of(api);
     shale_status status = check_innermost(mutator, scope, "shale_scope_close");
     if (status == SHALE_OK)
@@ -126,6 +128,7 @@ shale_status shale_scope_close_slow(shale_mutator *api, shale_scope *scope)
 
 shale_handle *shale_scope_close_keep(shale_mutator *api, shale_scope *scope, const shale_handle *handle)
 {
+    INSIDE();
     static const char function[] = "shale_scope_close_keep";
     struct mutator *mutator = mutator_of(api);
     if (check_innermost(mutator, scope, function) != SHALE_OK)

@@ -1,4 +1,5 @@
 #include "runtime/heap.h"
+#include "runtime/inside.h"
 
 const char *shale_compaction_name(shale_compaction compaction)
 {
@@ -15,6 +16,7 @@ const char *shale_compaction_name(shale_compaction compaction)
 
 shale_status shale_heap_statistics(shale_heap *heap, shale_statistics *statistics)
 {
+    INSIDE();
     shale_status status = heap_check(heap, "shale_heap_statistics", NULL);
     if (status != SHALE_OK || statistics == NULL)
         return status != SHALE_OK ? status : SHALE_ERROR_ARGUMENT;

@@ -3,6 +3,7 @@
 
 const shale_type *shale_type_register(shale_heap *heap, const shale_type_spec *spec, shale_error *error)
 {
+    INSIDE();
     error_clear(error);
     if (heap_check(heap, "shale_type_register", error) != SHALE_OK)
         return NULL;

@@ -27,6 +27,7 @@ static void *address_of(uint64_t word)
 
 shale_weak *shale_weak_create(shale_mutator *api, void *object)
 {
+    INSIDE();
     struct mutator *mutator = mutator_of(api);
     if (mutator_check(mutator, "shale_weak_create") != SHALE_OK)
         return NULL;
@@ -39,6 +40,7 @@ shale_weak *shale_weak_create(shale_mutator *api, void *object)
 
 void *shale_weak_get(shale_mutator *api, const shale_weak *weak)
 {
+    INSIDE();
     struct mutator *mutator = mutator_of(api);
     if (weak == NULL)
         return NULL;
@@ -49,6 +51,7 @@ void *shale_weak_get(shale_mutator *api, const shale_weak *weak)
 
 shale_ephemeron *shale_ephemeron_create(shale_mutator *api, void *key, void *value)
 {
+    INSIDE();
     struct mutator *mutator = mutator_of(api);
     if (mutator_check(mutator, "shale_ephemeron_create") != SHALE_OK)
         return NULL;
@@ -63,6 +66,7 @@ shale_ephemeron *shale_ephemeron_create(shale_mutator *api, void *key, void *val
 
 void *shale_ephemeron_key(shale_mutator *api, const shale_ephemeron *ephemeron)
 {
+    INSIDE();
     struct mutator *mutator = mutator_of(api);
     if (ephemeron == NULL)
         return NULL;
@@ -73,6 +77,7 @@ void *shale_ephemeron_key(shale_mutator *api, const shale_ephemeron *ephemeron)
 
 void *shale_ephemeron_value(shale_mutator *api, const shale_ephemeron *ephemeron)
 {
+    INSIDE();
     struct mutator *mutator = mutator_of(api);
     if (ephemeron == NULL)
         return NULL;
@@ -83,6 +88,7 @@ void *shale_ephemeron_value(shale_mutator *api, const shale_ephemeron *ephemeron
 
 void shale_ephemeron_set_value(shale_mutator *api, shale_ephemeron *ephemeron, void *value)
 {
+    INSIDE();
     /* What a dead key's value leads to is dead as well, and must not be shaded as what is overwritten when marking is
      * complete: so the key is kept alive from here on, or nothing is stored. */
     if (shale_ephemeron_key(api, ephemeron) != NULL)
@@ -93,6 +99,7 @@ void shale_ephemeron_set_value(shale_mutator *api, shale_ephemeron *ephemeron, v
 
 shale_status shale_finalizer_add(shale_mutator *api, void *object, uintptr_t data)
 {
+    INSIDE();
     struct mutator *mutator = mutator_of(api);
     shale_status status = mutator_check(mutator, "shale_finalizer_add");
     if (status != SHALE_OK)
@@ -108,6 +115,7 @@ shale_status shale_finalizer_add(shale_mutator *api, void *object, uintptr_t dat
 
 void *shale_finalizer_take(shale_mutator *api, uintptr_t *data)
 {
+    INSIDE();
     struct mutator *mutator = mutator_of(api);
     struct finalizer entry;
     if (mutator_check(mutator, "shale_finalizer_take") != SHALE_OK ||

@@ -8,6 +8,7 @@ static shale_handle *handle_of(const shale_weak_handle *handle)
 
 shale_weak_handle *shale_weak_handle_create(shale_mutator *mutator, void *object)
 {
+    INSIDE();
     if (mutator_check(mutator_of(mutator), "shale_weak_handle_create") != SHALE_OK)
         return NULL;
     shale_weak *weak = shale_weak_create(mutator, object);
@@ -17,10 +18,12 @@ shale_weak_handle *shale_weak_handle_create(shale_mutator *mutator, void *object
 
 void *shale_weak_handle_get(shale_mutator *mutator, const shale_weak_handle *handle)
 {
+    INSIDE();
     return handle != NULL ? shale_weak_get(mutator, shale_handle_get(handle_of(handle))) : NULL;
 }
 
 shale_status shale_weak_handle_drop(shale_mutator *mutator, shale_weak_handle *handle)
 {
+    INSIDE();
     return shale_handle_drop(mutator, handle_of(handle));
 }

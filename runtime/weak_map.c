@@ -13,6 +13,7 @@ static struct weak_table *check(struct mutator *mutator, const shale_weak_map *m
 
 shale_weak_map *shale_weak_map_create(shale_mutator *api)
 {
+    INSIDE();
     struct mutator *mutator = mutator_of(api);
     if (mutator_check(mutator, "shale_weak_map_create") != SHALE_OK)
         return NULL;
@@ -47,6 +48,7 @@ static struct weak_table_place find(const struct weak_table *table, const void *
 
 bool shale_weak_map_get(shale_mutator *api, const shale_weak_map *map, const void *key, void **value)
 {
+    INSIDE();
     struct mutator *mutator = mutator_of(api);
     const struct weak_table *table = check(mutator, map, "shale_weak_map_get");
     if (table == NULL || !is_key(mutator, key))
@@ -75,6 +77,7 @@ static shale_status add(struct mutator *mutator, struct weak_table *table, void 
 
 shale_status shale_weak_map_set(shale_mutator *api, shale_weak_map *map, void *key, void *value)
 {
+    INSIDE();
     static const char function[] = "shale_weak_map_set";
     struct mutator *mutator = mutator_of(api);
     shale_status status = mutator_check(mutator, function);
@@ -95,6 +98,7 @@ shale_status shale_weak_map_set(shale_mutator *api, shale_weak_map *map, void *k
 
 bool shale_weak_map_remove(shale_mutator *api, shale_weak_map *map, const void *key)
 {
+    INSIDE();
     struct mutator *mutator = mutator_of(api);
     struct weak_table *table = check(mutator, map, "shale_weak_map_remove");
     if (table == NULL || !is_key(mutator, key))
@@ -108,6 +112,7 @@ bool shale_weak_map_remove(shale_mutator *api, shale_weak_map *map, const void *
 
 size_t shale_weak_map_count(shale_mutator *api, const shale_weak_map *map)
 {
+    INSIDE();
     const struct weak_table *table = check(mutator_of(api), map, "shale_weak_map_count");
     return table != NULL ? table->entry_count : 0;
 }
@@ -130,6 +135,7 @@ static uint32_t length_of(const struct weak_table *table, struct weak_table_plac
 bool shale_weak_map_next(shale_mutator *api, const shale_weak_map *map, shale_weak_map_cursor *cursor,
                          void **key, void **value)
 {
+    INSIDE();
     const struct weak_table *table = check(mutator_of(api), map, "shale_weak_map_next");
     for (; table != NULL && cursor->bucket < table->bucket_count; cursor->bucket++, cursor->begun = false) {
         struct weak_table_place place = weak_table_place_of(table, cursor->bucket);

@@ -4,12 +4,16 @@
  * The layouts below are part of the library's binary interface but not of its programming interface: only
  * the inline functions here may name the fields. Who writes what:
  *
- *  shale_mutator.cursor, limit   the owning thread; the collector while that thread is stopped or native
+ *  shale_mutator.cursor, limit   the owning thread; the collector while that thread is stopped or native, the cursor
+ *                                only if the mutator is not conservative
  *  shale_mutator.poll            the collector, at any time (relaxed); read by shale_poll
  *  shale_mutator.barrier         the owning thread in a handshake; the collector while it is stopped or native
  *  shale_mutator.frames          the owning thread; read by the collector while it is stopped or native
  *  shale_mutator.scopes, local_next, local_limit   the same
  *  shale_type, shale_handle      see the fields
+ *
+ * A thread whose mutator is conservative may be stopped between any two instructions below. What it has written by then
+ * is in the order of the text wherever that matters: SHALE_ORDER keeps the compiler from changing it, and costs nothing.
  */
 #ifndef SHALE_INLINE_H
 #define SHALE_INLINE_H
@@ -24,12 +28,13 @@ extern "C" {
 
 #define SHALE_LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define SHALE_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+#define SHALE_ORDER() __atomic_signal_fence(__ATOMIC_RELEASE)
 
 struct shale_mutator {
     uintptr_t cursor; /* address of the next object */
     uintptr_t limit;  /* an object fits when the one after it would start at or below this */
     uint32_t poll;    /* not 0: stop at the next safepoint */
-    uint32_t barrier; /* not 0: stores call shale_barrier_slow first */
+    uint32_t barrier; /* not 0: stores call shale_barrier_slow first; never 0 if the mutator is conservative */
     shale_frame *frames;
     shale_scope *scopes;       /* the innermost open one */
     shale_handle *local_next;  /* the next local handle */
@@ -53,19 +58,22 @@ struct shale_handle {
 
 SHALE_API void *shale_allocate_slow(shale_mutator *mutator, const shale_type *type, size_t length);
 SHALE_API void shale_poll_slow(shale_mutator *mutator);
-SHALE_API void shale_barrier_slow(shale_mutator *mutator, void *object, void *slot, uint64_t word,
+/* Returns whether it has made the store as well. */
+SHALE_API bool shale_barrier_slow(shale_mutator *mutator, void *object, void *slot, uint64_t word,
                                   bool value);
 SHALE_API shale_handle *shale_local_slow(shale_mutator *mutator, void *object);
 SHALE_API shale_status shale_scope_close_slow(shale_mutator *mutator, shale_scope *scope);
 
+/* The header is written before the cursor: all objects below the cursor are complete (heap/bump.h). */
 static inline void *shale_allocate(shale_mutator *mutator, const shale_type *type)
 {
     uintptr_t address = mutator->cursor;
     uintptr_t next = address + type->size;
     if (SHALE_UNLIKELY(next > mutator->limit))
         return shale_allocate_slow(mutator, type, 0);
-    mutator->cursor = next;
     ((uint64_t *)address)[-1] = type->header;
+    SHALE_ORDER();
+    mutator->cursor = next;
     return (void *)address;
 }
 
@@ -77,8 +85,9 @@ static inline void *shale_allocate_array(shale_mutator *mutator, const shale_typ
     uintptr_t next = address + ((type->array_base + length * type->element_size) & ~(size_t)15);
     if (SHALE_UNLIKELY(next > mutator->limit))
         return shale_allocate_slow(mutator, type, length);
-    mutator->cursor = next;
     ((uint64_t *)address)[-1] = type->header | (uint64_t)length << 32;
+    SHALE_ORDER();
+    mutator->cursor = next;
     return (void *)address;
 }
 
@@ -92,16 +101,17 @@ static inline void shale_poll(shale_mutator *mutator)
  * object's header. */
 static inline void shale_store(shale_mutator *mutator, void *object, void *slot, void *value)
 {
-    if (SHALE_UNLIKELY(mutator->barrier != 0))
-        shale_barrier_slow(mutator, object, slot, (uint64_t)(uintptr_t)value, false);
+    if (SHALE_UNLIKELY(mutator->barrier != 0) &&
+        shale_barrier_slow(mutator, object, slot, (uint64_t)(uintptr_t)value, false))
+        return;
     __atomic_store_n((uint64_t *)slot, (uint64_t)(uintptr_t)value, __ATOMIC_RELEASE);
 }
 
 static inline void shale_store_value(shale_mutator *mutator, void *object, shale_value *slot,
                                      shale_value value)
 {
-    if (SHALE_UNLIKELY(mutator->barrier != 0))
-        shale_barrier_slow(mutator, object, slot, value, true);
+    if (SHALE_UNLIKELY(mutator->barrier != 0) && shale_barrier_slow(mutator, object, slot, value, true))
+        return;
     __atomic_store_n(slot, value, __ATOMIC_RELEASE);
 }
 
@@ -129,6 +139,7 @@ static inline void shale_frame_push_kind(shale_mutator *mutator, shale_frame *fr
     frame->slots = slots;
     frame->count = count;
     frame->values = values;
+    SHALE_ORDER();
     mutator->frames = frame;
 }
 
@@ -166,8 +177,9 @@ static inline shale_handle *shale_local(shale_mutator *mutator, void *object)
     shale_handle *handle = mutator->local_next;
     if (SHALE_UNLIKELY(handle == mutator->local_limit || mutator->scopes == NULL))
         return shale_local_slow(mutator, object);
-    mutator->local_next = handle + 1;
     handle->object = object;
+    SHALE_ORDER();
+    mutator->local_next = handle + 1;
     return handle;
 }
 

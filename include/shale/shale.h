@@ -418,6 +418,32 @@ SHALE_API const char *shale_type_name(const shale_type *type);
  * global stop is under way. */
 SHALE_API shale_mutator *shale_attach(shale_heap *heap, shale_error *error);
 
+/* How a thread is attached. Initialise with shale_attach_options_init. */
+typedef struct shale_attach_options {
+    size_t struct_size;
+    /* Its native stacks and registers are scanned: each word that points at an object, into it or right behind its last byte
+     * keeps it alive and in place for the cycle; so does a word that is a value that refers to one. Everything else still
+     * moves. So the thread needs no frames, scopes or handles for what is on its stacks; it may use them. What it keeps
+     * elsewhere - in static or thread-local variables, in malloc's memory - needs roots as ever.
+     *
+     * It need not poll: it is stopped by a signal, SIGURG, wherever it is; so it must not block that for long, and system
+     * calls may be interrupted as by any signal. (They are restarted where the kernel does so.) Every call and every
+     * instruction of its "may collect"; but objects that it has an address of do not move, and first
+     * writes into a new object are plain until its next allocation, as said at the head of this file. While it is held so it may
+     * have any of the program's locks. So what runs on Shale's threads then, visitors of roots and of objects, must not wait for a lock
+     * that such a thread takes. Its own signal handlers must not use the heap.
+     *
+     * Coroutines and fibres: see shale_stack_register. A thread whose compiler keeps addresses only in disguise - as
+     * an offset from something else, say - is none for this. */
+    bool conservative;
+} shale_attach_options;
+SHALE_API void shale_attach_options_init(shale_attach_options *options);
+
+/* The same as shale_attach with options; NULL: none. Fails with SHALE_ERROR_MISUSE when the thread blocks the signal. The
+ * first conservative mutator of a heap waits for a cycle that runs. */
+SHALE_API shale_mutator *shale_attach_with(shale_heap *heap, const shale_attach_options *options,
+                                           shale_error *error);
+
 /* Detaches the calling thread. All its frames must have been popped and its scopes closed. The mutator must not be used again.
  * On the thread that attached it. */
 SHALE_API shale_status shale_detach(shale_mutator *mutator);
@@ -446,6 +472,22 @@ SHALE_API shale_status shale_leave_native(shale_mutator *mutator);
  * Any attached thread; entering may collect (before the section begins), leaving does not. */
 SHALE_API shale_status shale_enter_critical(shale_mutator *mutator);
 SHALE_API shale_status shale_leave_critical(shale_mutator *mutator);
+
+/* Stacks of coroutines and fibres, for a conservative mutator. Its thread's own stack is known; every other that it is going to run on is
+ * registered first: [low, high). All registered stacks are scanned, those that do not run from where they were left, and those
+ * that have not run yet from end to end, so that may hold a coroutine's arguments. A stack belongs to one mutator: unregister it, and
+ * register it with another, to have another thread run it. It must not be given back before it is unregistered, which is refused
+ * for the one that runs; detaching unregisters all. Return NULL or an error for misuse and when memory is out. On the
+ * mutator's thread; neither touches what is on the stack. */
+typedef struct shale_stack shale_stack;
+SHALE_API shale_stack *shale_stack_register(shale_mutator *mutator, void *low, void *high);
+SHALE_API shale_status shale_stack_unregister(shale_mutator *mutator, shale_stack *stack);
+
+/* Leaves the stack that it is called on: notes where, and calls leave(argument), which goes to another registered stack by the
+ * program's own means (swapcontext, say); returns when `leave` does, that is when something has come back. A
+ * switch that does not go through it leaves objects unseen. */
+SHALE_API shale_status shale_stack_switch(shale_mutator *mutator, void (*leave)(void *argument),
+                                          void *argument);
 
 /* The last failure of a call on this mutator. Any attached thread. Lives until the next failing call. */
 SHALE_API const shale_error *shale_last_error(const shale_mutator *mutator);

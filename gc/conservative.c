@@ -1,0 +1,188 @@
+#include "gc/conservative.h"
+
+#include "gc/hold_back.h"
+#include "heap/live_bits.h"
+#include "heap/object.h"
+
+#include <string.h>
+
+int conservative_create(struct conservative *conservative, struct memory *memory)
+{
+    *conservative = (struct conservative){.memory = memory};
+    size_t pointed_size = memory->regions.count * REGION_CHUNKS * sizeof(uint64_t);
+    size_t size = starts_size(memory);
+    conservative->table.size = size + pointed_size + memory->regions.count;
+    int status = memory->os->map_table(memory->os, conservative->table.size, &conservative->table.start);
+    if (status != 0) {
+        conservative->table.size = 0;
+        return status;
+    }
+    starts_init(&conservative->starts, memory, conservative->table.start);
+    conservative->pointed = (uint64_t *)((char *)conservative->table.start + size);
+    conservative->hit = (atomic_u8 *)((char *)conservative->pointed + pointed_size);
+    return 0;
+}
+
+void conservative_destroy(struct conservative *conservative)
+{
+    if (conservative->table.size != 0)
+        conservative->memory->os->unmap(conservative->memory->os, conservative->table.start,
+                                        conservative->table.size);
+}
+
+void conservative_begin(struct conservative *conservative)
+{
+    conservative->taken = atomic_u32_load_acquire(&conservative->wanted) != 0;
+}
+
+void conservative_keep(struct conservative *conservative, region_number region)
+{
+    if (conservative->taken)
+        starts_keep(&conservative->starts, region);
+    else
+        starts_forget(&conservative->starts, region);
+}
+
+void conservative_reclaim(struct conservative *conservative, const struct plan *plan)
+{
+    if (plan->held_back_count == 0)
+        return;
+    const uint64_t *live = conservative->memory->live_bits;
+    for (region_number i = 0; i < plan->destination_count; i++)
+        starts_begin_placed(&conservative->starts, plan->destinations[i]);
+    for (region_number i = 0; i < plan->evacuated_count; i++) {
+        if (plan->roles[plan->evacuated[i]] != ROLE_EVACUATED)
+            continue;
+        granule_number granule = granule_of(region_start(plan->evacuated[i]));
+        granule_number end = granule + REGION_GRANULES;
+        for (; (granule = bits_next(live, granule, end)) < end; granule++)
+            bits_set(conservative->starts.words,
+                     granule_of(forward_offset(&plan->forwarding, granule_start(granule))));
+    }
+}
+
+/* ---- marking --------------------------------------------------------------------------------------- */
+
+static inline void note_address(const struct conservative *conservative, uint64_t address)
+{
+    size_t offset = views_offset(&conservative->memory->views, address);
+    if (offset >= conservative->memory->views.size)
+        return;
+    granule_number granule = granule_of(offset);
+    atomic_u64_or_release((atomic_u64 *)&conservative->pointed[granule >> 6], UINT64_C(1) << (granule & 63));
+    atomic_u8_store(&conservative->hit[region_of(offset)], 1);
+}
+
+static void note_words(void *context, const volatile uint64_t *from, const volatile uint64_t *to)
+    SHALE_UNCHECKED;
+static void note_words(void *context, const volatile uint64_t *from, const volatile uint64_t *to)
+{
+    const struct conservative *conservative = context;
+    const shale_encoding *encoding = &conservative->memory->encoding;
+    for (; from < to; from++) {
+        uint64_t word = *from;
+        note_address(conservative, word);
+        if (value_is_reference(encoding, word))
+            note_address(conservative, value_address(encoding, word));
+    }
+}
+
+/* Through the alias view: where the pages are not stale yet, it is all the same. */
+static void note_last_object(struct conservative *conservative, const struct bump *bump)
+{
+    struct memory *memory = conservative->memory;
+    size_t offset = bump_last_object(bump, memory);
+    if (offset == 0)
+        return;
+    size_t end = offset - HEADER_SIZE + memory_object_size(memory, offset);
+    note_words(conservative, (const uint64_t *)views_alias(&memory->views, offset),
+               (const uint64_t *)views_alias(&memory->views, end));
+    for (page_number page = memory_page(memory, offset); page <= memory_page(memory, end - 1); page++)
+        atomic_u8_store(&memory->leads.stored[page], 1);
+}
+
+void conservative_scan(struct conservative *conservative, const struct world *world,
+                       struct mutator_local *local)
+{
+    if (!local->bump.conservative || !conservative->taken)
+        return;
+    world->visit_stacks(world->context, local, note_words, conservative);
+    note_last_object(conservative, &local->bump);
+}
+
+static void shade_region(struct conservative *conservative, region_number region, struct work *work,
+                         struct packet **packet)
+{
+    struct memory *memory = conservative->memory;
+    granule_number granule = granule_of(region_start(region));
+    granule_number end = granule + REGION_GRANULES;
+    bool kept = false;
+    for (; (granule = bits_next(conservative->pointed, granule, end)) < end; granule++) {
+        granule_number object = starts_find(&conservative->starts, granule);
+        if (object == GRANULE_NONE)
+            continue;
+        shade(work, memory, packet, (uint64_t)(uintptr_t)views_mutator(&memory->views, granule_start(object)));
+        kept = true;
+    }
+    if (kept)
+        region_keep_this_cycle(&memory->regions, region);
+    memset(&conservative->pointed[(size_t)region * REGION_CHUNKS], 0, REGION_CHUNKS * sizeof(uint64_t));
+    atomic_u8_store(&conservative->hit[region], 0);
+}
+
+void conservative_shade(struct conservative *conservative, struct work *work)
+{
+    if (!conservative->taken)
+        return;
+    const struct region_table *regions = &conservative->memory->regions;
+    struct packet *packet = NULL;
+    for (region_number r = 0, touched = region_touched(regions); r < touched; r++) {
+        if (atomic_u8_load(&conservative->hit[r]) != 0)
+            shade_region(conservative, r, work, &packet);
+    }
+    shade_offer(work, &packet);
+}
+
+/* ---- the flip -------------------------------------------------------------------------------------- */
+
+struct holding {
+    struct conservative *conservative;
+    const struct world *world;
+    struct plan *plan;
+};
+
+static inline void hold_back_region_of(struct holding *holding, uint64_t address)
+{
+    const struct memory *memory = holding->conservative->memory;
+    size_t offset = views_offset(&memory->views, address);
+    if (offset < memory->views.size)
+        hold_back(holding->plan, region_of(offset));
+}
+
+static void hold_back_words(void *context, const volatile uint64_t *from, const volatile uint64_t *to)
+    SHALE_UNCHECKED;
+static void hold_back_words(void *context, const volatile uint64_t *from, const volatile uint64_t *to)
+{
+    struct holding *holding = context;
+    const shale_encoding *encoding = &holding->conservative->memory->encoding;
+    for (; from < to; from++) {
+        uint64_t word = *from;
+        hold_back_region_of(holding, word);
+        if (value_is_reference(encoding, word))
+            hold_back_region_of(holding, value_address(encoding, word));
+    }
+}
+
+static void hold_back_local(void *argument, struct mutator_local *local)
+{
+    struct holding *holding = argument;
+    if (local->bump.conservative)
+        holding->world->visit_stacks(holding->world->context, local, hold_back_words, holding);
+}
+
+void conservative_hold_back(struct conservative *conservative, const struct world *world, struct plan *plan)
+{
+    struct holding holding = {conservative, world, plan};
+    if (atomic_u32_load(&conservative->wanted) != 0)
+        world->visit_mutators(world->context, hold_back_local, &holding);
+}
