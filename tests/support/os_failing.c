@@ -41,6 +41,7 @@ static const struct {
     [OS_EVENT_CREATE] = {"event_create", EMFILE},
     [OS_EVENT_SET] = {"event_set", EIO},
     [OS_EVENT_CLOSE] = {"event_close", EIO},
+    [OS_THREAD_STACK] = {"thread_stack", ENOMEM},
     [OS_THREAD_START] = {"thread_start", EAGAIN},
 };
 
@@ -276,6 +277,12 @@ PASS_ON(OS_FAULTS_READ, faults_read, (const struct os *os, int faults, uintptr_t
 
 /* ---- setting up ------------------------------------------------------------------------------------- */
 
+static int failing_thread_stack(const struct os *os, uintptr_t *low, uintptr_t *high)
+{
+    int status = count(os, OS_THREAD_STACK);
+    return status != 0 ? status : os_linux()->thread_stack(os_linux(), low, high);
+}
+
 void os_failing_init(struct os_failing *failing)
 {
     memset(failing, 0, sizeof *failing);
@@ -317,6 +324,10 @@ void os_failing_init(struct os_failing *failing)
         .event_close = failing_event_close,
         .thread_id = os_linux()->thread_id,
         .thread_name = os_linux()->thread_name,
+        .thread_signal = os_linux()->thread_signal,
+        .thread_stack = failing_thread_stack,
+        .word_wait = os_linux()->word_wait,
+        .word_wake = os_linux()->word_wake,
         .thread_start = failing_thread_start,
     };
 }

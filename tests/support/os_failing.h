@@ -47,6 +47,7 @@ enum os_call {
     OS_EVENT_CREATE,
     OS_EVENT_SET,
     OS_EVENT_CLOSE,
+    OS_THREAD_STACK,
     OS_THREAD_START,
     OS_CALLS,
     OS_ANY = OS_CALLS /* for os_failing_plan: whichever comes */
