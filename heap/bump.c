@@ -64,10 +64,13 @@ void bump_close(struct bump *bump, struct memory *memory)
 }
 
 /* The cursor's page holds objects, so it becomes stale like any other; the pages after it are prepared again before use. The
- * header of the next object must not be on the old page either. */
+ * header of the next object must not be on the old page either. If none was prepared since the last time, none is left out: what is
+ * between objects is zero [starts]. */
 static void leave_page(struct bump *bump, struct memory *memory)
 {
-    uintptr_t page_end = round_up(bump->api.cursor - HEADER_SIZE, memory->views.page_size);
+    uintptr_t page_end = bump->api.cursor - REGION_FIRST_OBJECT;
+    if (page_end != bump->chunk_end)
+        page_end = round_up(bump->api.cursor - HEADER_SIZE, memory->views.page_size);
     bump->api.cursor = page_end + REGION_FIRST_OBJECT;
     if (!bump->recording)
         bump->recorded = bump->api.cursor;

@@ -20,6 +20,7 @@
 #ifndef SHALE_RUNTIME_INSIDE_H
 #define SHALE_RUNTIME_INSIDE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct mutator;

@@ -3,6 +3,7 @@
  * that they pass to each other under none. Each run draws from its seed how the heap is set up and which features are used at all, so that
  * different runs meet different mixes, also those in which a feature is missing.
  */
+#include "runtime/inside.h"
 #include "tests/support/exchange.h"
 #include "tests/support/shadow_graph.h"
 #include "tests/support/shadow_weak.h"
@@ -36,13 +37,15 @@ enum feature {
     USE_WEAK = 32768,       /* weak references, ephemerons and finalizers beside the graphs */
     USE_PINS = 65536,       /* objects pinned while the graphs change */
     USE_CRITICAL = 131072,  /* critical sections */
-    FEATURES = 262143
+    USE_CONSERVATIVE = 262144, /* threads with conservative roots among the others */
+    FEATURES = 524287
 };
 
 static const char *const feature_names[] = {
     "shared",      "detach",       "native",   "collect", "start",       "move-slots",
     "statistics",  "verify-often", "pressure", "frames",  "own-visitor", "poll",
-    "other-heaps", "hashes",       "exchange", "weak",    "pins",        "critical"};
+    "other-heaps", "hashes",       "exchange", "weak",    "pins",        "critical",
+    "conservative"};
 
 struct run {
     uint64_t seed;
@@ -91,8 +94,10 @@ static void step_graph(const struct run *run, struct shadow_graph *graph, struct
         shadow_graph_step(graph);
 }
 
+/* The copy learns where objects are and compares, in memory that nobody scans: so nothing may move meanwhile. */
 static void verify_graph(struct shadow_graph *graph, struct shadow_weak *weak)
 {
+    INSIDE();
     shadow_weak_verify(weak);
     shadow_graph_verify(graph);
 }
@@ -189,6 +194,14 @@ static void step(struct run *run, shale_mutator *mutator, struct shadow_graph *g
     }
 }
 
+/* What keeps a graph alive is shown in either case; of a conservative mutator it lies on its stack as well. */
+static shale_mutator *attach(const struct run *run, struct stress_random *random)
+{
+    if (!uses(run, USE_CONSERVATIVE) || stress_random_chance(random, 2))
+        return stress_attach(run->heap);
+    return stress_attach_conservative(run->heap);
+}
+
 static void *work(void *argument)
 {
     struct worker *worker = argument;
@@ -205,7 +218,7 @@ static void *work(void *argument)
     if (uses(run, USE_PRESSURE))
         graph.budget = run->options.heap_size / run->threads;
 
-    shale_mutator *mutator = stress_attach(run->heap);
+    shale_mutator *mutator = attach(run, &random);
     shadow_graph_enter(&graph, mutator, draw_show(run, &random));
     while (stress_milliseconds() < run->deadline) {
         for (int i = 0; i < 16; i++)
@@ -215,7 +228,7 @@ static void *work(void *argument)
             STRESS_CHECK(shale_detach(mutator) == SHALE_OK, "detaching");
             if (stress_random_chance(&random, 4))
                 work_outside(&random);
-            mutator = stress_attach(run->heap);
+            mutator = attach(run, &random);
             shadow_graph_enter(&graph, mutator, draw_show(run, &random));
         }
     }

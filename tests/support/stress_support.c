@@ -149,6 +149,17 @@ shale_mutator *stress_attach(shale_heap *heap)
     return mutator;
 }
 
+shale_mutator *stress_attach_conservative(shale_heap *heap)
+{
+    shale_error error;
+    shale_attach_options options;
+    shale_attach_options_init(&options);
+    options.conservative = true;
+    shale_mutator *mutator = shale_attach_with(heap, &options, &error);
+    STRESS_CHECK(mutator != NULL, "not attached: %s", error.message);
+    return mutator;
+}
+
 void stress_threads(unsigned count, void *(*run)(void *), void *first, size_t size)
 {
     pthread_t threads[64];

@@ -70,6 +70,7 @@ bool stress_mode_works(enum stress_mode mode);
 bool stress_pages_work(void);
 
 shale_mutator *stress_attach(shale_heap *heap);
+shale_mutator *stress_attach_conservative(shale_heap *heap);
 
 /* Runs `count` threads with arguments `first + i * size` and joins them. */
 void stress_threads(unsigned count, void *(*run)(void *), void *first, size_t size);
