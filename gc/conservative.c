@@ -73,8 +73,8 @@ static inline void note_address(const struct conservative *conservative, uint64_
     atomic_u8_store(&conservative->hit[region_of(offset)], 1);
 }
 
-static void note_words(void *context, const volatile uint64_t *from, const volatile uint64_t *to)
-    SHALE_UNCHECKED;
+static void note_words(void *context, const volatile uint64_t *from,
+                       const volatile uint64_t *to) SHALE_UNCHECKED;
 static void note_words(void *context, const volatile uint64_t *from, const volatile uint64_t *to)
 {
     const struct conservative *conservative = context;
@@ -121,7 +121,8 @@ static void shade_region(struct conservative *conservative, region_number region
         granule_number object = starts_find(&conservative->starts, granule);
         if (object == GRANULE_NONE)
             continue;
-        shade(work, memory, packet, (uint64_t)(uintptr_t)views_mutator(&memory->views, granule_start(object)));
+        shade(work, memory, packet,
+              (uint64_t)(uintptr_t)views_mutator(&memory->views, granule_start(object)));
         kept = true;
     }
     if (kept)
@@ -159,8 +160,8 @@ static inline void hold_back_region_of(struct holding *holding, uint64_t address
         hold_back(holding->plan, region_of(offset));
 }
 
-static void hold_back_words(void *context, const volatile uint64_t *from, const volatile uint64_t *to)
-    SHALE_UNCHECKED;
+static void hold_back_words(void *context, const volatile uint64_t *from,
+                            const volatile uint64_t *to) SHALE_UNCHECKED;
 static void hold_back_words(void *context, const volatile uint64_t *from, const volatile uint64_t *to)
 {
     struct holding *holding = context;

@@ -32,8 +32,10 @@ void bump_start_recording(struct bump *bump, struct memory *memory)
     if (bump->region != REGION_NONE) {
         /* At a region's end there may be no room for another object, and its cursor at the next region. */
         size_t from = views_offset(&memory->views, bump->api.cursor) - region_start(bump->region);
-        atomic_u32_store(&memory->regions.regions[bump->region].born_from,
-                         (uint32_t)(from < REGION_SIZE ? from : REGION_SIZE));
+        struct region *region = &memory->regions.regions[bump->region];
+        from = from < REGION_SIZE ? from : REGION_SIZE;
+        atomic_u32_store(&region->scanned_to, (uint32_t)from);
+        atomic_u32_store(&region->born_from, (uint32_t)from);
     }
 }
 

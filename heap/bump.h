@@ -48,8 +48,8 @@ struct bump {
     region_number region;     /* being filled; REGION_NONE: none */
     uintptr_t chunk_end;      /* prepared up to here; api.limit, unless every object is announced */
     uintptr_t region_end;
-    uintptr_t recorded; /* objects from here on were born, if any, and have no live bits yet */
-    size_t chunk_size;  /* bytes to prepare at a time */
+    uintptr_t recorded;  /* objects from here on were born, if any, and have no live bits yet */
+    size_t chunk_size;   /* bytes to prepare at a time */
     uintptr_t walk_from; /* an object, or the cursor: from there on there are not many */
     bool recording;      /* what is allocated is born */
     bool eager;          /* and its live bits are set as it is left behind */

@@ -83,6 +83,7 @@ region_number region_take(struct region_table *table, enum region_state state, u
         taken->live_bytes = 0;
         taken->largest = 0;
         atomic_u32_store(&taken->born_from, REGION_SIZE);
+        atomic_u32_store(&taken->scanned_to, 0);
         atomic_u8_store(&taken->asked, 0);
         atomic_u8_store(&taken->kept, 0);
         atomic_u32_store(&taken->generation, atomic_u32_load(&taken->generation) + 1);

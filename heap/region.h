@@ -31,7 +31,7 @@
  * `live_bytes` and `largest` by marking, under the lock while mutators may mark too; `dirty`, the links and `freed_at`
  * under the lock; `marked` and `rescan` by whoever marks in it, and cleared by the collector; `sealed` by reclaim and by
  * who takes the region; `born_from` by the mutator that fills the region, before an object there can be reached by others,
- * and by region_take and region_begin_cycle while nobody records; `generation` and `asked` under the lock, before
+ * and by region_take and region_begin_cycle while nobody records; `scanned_to` by it too, and by region_take; `generation` and `asked` under the lock, before
  * anything is in the region, `asked` then by mutators [hash], and `promised` too; `pins`, `kept`, `late`, `next_late` under
  * the lock, `pins` and `kept` read without as a hint; `stays` and `pinned_cycles` by the collector.
  */
@@ -61,6 +61,8 @@ struct region {
     uint32_t top;     /* bytes from its start in which there are objects */
     /* Objects this many bytes or more from its start were born in the running cycle. REGION_SIZE: none */
     atomic_u32 born_from;
+    /* The same, set by its mutator when that is scanned; 0: it has not been, or nothing was in it then [starts] */
+    atomic_u32 scanned_to;
     atomic_u8 asked; /* not 0: objects in it may have to grow when they move, see identity_hash.h */
     uint32_t live_bytes;
     uint32_t largest;            /* bytes of the largest live object */

@@ -61,11 +61,10 @@ void starts_begin_placed(struct starts *starts, region_number number)
 static size_t end_of(const struct memory *memory, region_number number)
 {
     const struct region *region = &memory->regions.regions[number];
-    size_t born_from = atomic_u32_load(&region->born_from);
     switch (region_get_state_acquire(&memory->regions, number)) {
     case REGION_ALLOCATING:
     case REGION_BORN:
-        return born_from;
+        return atomic_u32_load(&region->scanned_to);
     case REGION_USED:
         return region->top + HEADER_SIZE < REGION_SIZE ? region->top + HEADER_SIZE : REGION_SIZE;
     default:

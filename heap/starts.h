@@ -18,7 +18,7 @@
  * So it takes one copy of the live bits of each region, of marked regions only, and only in heaps that need it; and a look
  * at headers only where a word points at young objects.
  *
- * The collector's only. Regions' `top` and `born_from` are read where their owners have been scanned in the running cycle.
+ * The collector's only. Regions' `top` and `scanned_to` are read where their owners have been scanned in the running cycle.
  */
 #ifndef SHALE_HEAP_STARTS_H
 #define SHALE_HEAP_STARTS_H

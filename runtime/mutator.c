@@ -101,9 +101,10 @@ static shale_status begin_conservative(shale_heap *heap, struct stacks *stacks, 
     uintptr_t high;
     if (!signal_stop_reaches_this_thread()) {
         log_line(&heap->log, SHALE_LOG_ERROR, "shale_attach_with: this thread blocks SIGURG");
-        return error_set(error, SHALE_ERROR_MISUSE,
-                         "shale_attach_with: this thread blocks SIGURG, by which a thread whose stack is scanned is "
-                         "stopped; unblock it");
+        return error_set(
+            error, SHALE_ERROR_MISUSE,
+            "shale_attach_with: this thread blocks SIGURG, by which a thread whose stack is scanned is "
+            "stopped; unblock it");
     }
     int status = os->thread_stack(os, &low, &high);
     if (status != 0)
@@ -188,8 +189,8 @@ shale_mutator *shale_attach_with(shale_heap *heap, const shale_attach_options *o
     }
     bump_init(&mutator->local.bump, chunk_size(heap));
     mutator->local.bump.conservative = conservative;
-    mutator->local.bump.api.barrier = (heap->options.verify != 0 ? BARRIER_CHECK : 0) |
-                                      (conservative ? BARRIER_STORE : 0);
+    mutator->local.bump.api.barrier =
+        (heap->options.verify != 0 ? BARRIER_CHECK : 0) | (conservative ? BARRIER_STORE : 0);
     mutator->heap = heap;
     mutator->owner = pthread_self();
     mutator->native = false;
@@ -310,8 +311,9 @@ shale_status shale_enter_native(shale_mutator *api)
         return status;
     note_stacks(mutator);
     if (mutator->local.bump.conservative && !stacks_copy(&mutator->stacks))
-        return mutator_fail(mutator, SHALE_ERROR_MEMORY,
-                            "shale_enter_native: there is no memory for a copy of the stack, or it was not registered");
+        return mutator_fail(
+            mutator, SHALE_ERROR_MEMORY,
+            "shale_enter_native: there is no memory for a copy of the stack, or it was not registered");
     mutator->native = true;
     safepoint_enter_native(&mutator->heap->safepoint, mutator);
     return SHALE_OK;

@@ -183,8 +183,8 @@ static void let_run(struct safepoint *safepoint, unsigned *attempt)
         ++*attempt;
     pthread_mutex_unlock(&safepoint->lock);
     while (clock_nanoseconds() < until)
-        safepoint->os->word_wait(safepoint->os, &safepoint->arrivals,
-                                 atomic_u32_load(&safepoint->arrivals), until);
+        safepoint->os->word_wait(safepoint->os, &safepoint->arrivals, atomic_u32_load(&safepoint->arrivals),
+                                 until);
     pthread_mutex_lock(&safepoint->lock);
 }
 
@@ -199,8 +199,8 @@ void safepoint_lock_to_fork(struct safepoint *safepoint)
             break;
         pthread_mutex_unlock(&safepoint->lock);
         uint64_t soon = clock_nanoseconds() + ASK_AGAIN_AFTER / 10;
-        safepoint->os->word_wait(safepoint->os, &safepoint->arrivals,
-                                 atomic_u32_load(&safepoint->arrivals), soon);
+        safepoint->os->word_wait(safepoint->os, &safepoint->arrivals, atomic_u32_load(&safepoint->arrivals),
+                                 soon);
     }
     let_all_go(safepoint);
 }

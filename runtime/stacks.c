@@ -220,8 +220,8 @@ shale_stack *shale_stack_register(shale_mutator *api, void *low, void *high)
         mutator_fail(mutator, SHALE_ERROR_MEMORY, "%s: there is no memory for another stack", function);
         return NULL;
     }
-    *stack = (struct shale_stack){
-        .next = mutator->stacks.first, .low = (uintptr_t)low, .high = (uintptr_t)high};
+    *stack =
+        (struct shale_stack){.next = mutator->stacks.first, .low = (uintptr_t)low, .high = (uintptr_t)high};
     mutator->stacks.first = stack;
     return stack;
 }
@@ -278,8 +278,7 @@ static struct shale_stack *check_leaving(struct mutator *mutator)
 /* It is not inside while another stack runs: so the thread may be stopped there. */
 shale_status shale_stack_switch(shale_mutator *api, void (*leave)(void *argument), void *argument)
 {
-    struct leaving leaving = {
-        .stack = check_leaving(mutator_of(api)), .leave = leave, .argument = argument};
+    struct leaving leaving = {.stack = check_leaving(mutator_of(api)), .leave = leave, .argument = argument};
     if (leaving.stack == NULL)
         return SHALE_ERROR_MISUSE;
     with_registers(leave_stack, &leaving.spilled);

@@ -34,7 +34,8 @@ struct shale_mutator {
     uintptr_t cursor; /* address of the next object */
     uintptr_t limit;  /* an object fits when the one after it would start at or below this */
     uint32_t poll;    /* not 0: stop at the next safepoint */
-    uint32_t barrier; /* not 0: stores call shale_barrier_slow first; never 0 if the mutator is conservative */
+    uint32_t
+        barrier; /* not 0: stores call shale_barrier_slow first; never 0 if the mutator is conservative */
     shale_frame *frames;
     shale_scope *scopes;       /* the innermost open one */
     shale_handle *local_next;  /* the next local handle */

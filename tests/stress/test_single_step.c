@@ -37,7 +37,7 @@ static struct {
     uint32_t asked; /* cycles; atomic, as the next */
     uint32_t done;
     uint32_t over;
-    uint32_t skip;  /* instructions between two cycles, less one */
+    uint32_t skip; /* instructions between two cycles, less one */
     uint32_t since;
     uint64_t steps; /* instructions outside the library */
 } stepping;

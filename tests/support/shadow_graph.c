@@ -1,6 +1,7 @@
 #include "tests/support/shadow_graph.h"
 
 #include "runtime/heap.h"
+#include "runtime/inside.h"
 #include "tests/support/shadow_node.h"
 #include "tests/support/stress_support.h"
 
@@ -97,8 +98,10 @@ void shadow_graph_end(struct shadow_graph *graph)
     shadow_sweep(graph);
 }
 
+/* Roots change hands: inside the library, so that no thread is stopped meanwhile. */
 void shadow_graph_enter(struct shadow_graph *graph, shale_mutator *mutator, enum shadow_show show)
 {
+    INSIDE();
     graph->mutator = mutator;
     graph->show = show;
     graph->locals[0] = NULL;
@@ -120,6 +123,7 @@ void shadow_graph_enter(struct shadow_graph *graph, shale_mutator *mutator, enum
 
 void shadow_graph_leave(struct shadow_graph *graph)
 {
+    INSIDE();
     if (graph->show == SHADOW_IN_FRAMES) {
         shale_frame_pop(graph->mutator, &graph->frames[2]);
         shale_frame_pop(graph->mutator, &graph->frames[1]);

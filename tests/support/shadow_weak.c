@@ -1,5 +1,6 @@
 #include "tests/support/shadow_weak.h"
 
+#include "runtime/inside.h"
 #include "tests/support/shadow_node.h"
 #include "tests/support/stress_support.h"
 
@@ -228,8 +229,11 @@ unsigned shadow_weak_take(struct shadow_graph *graph, unsigned most)
     return most;
 }
 
+/* As for a thread that is stopped where it polls and allocates: what is read of one reference and of another belongs
+ * together. */
 void shadow_weak_step(struct shadow_weak *weak)
 {
+    INSIDE();
     struct stress_random *random = &weak->graph->random;
     unsigned index = stress_random_below(random, SHADOW_WEAKS);
     switch (stress_random_below(random, 16)) {

@@ -238,7 +238,8 @@ static void test_others_move(void **state)
 /* ---- values ---------------------------------------------------------------------------------------- */
 
 /* With an encoding, words that are values count as well. */
-static __attribute__((noinline)) void hold_value(struct scene *scene, const struct objects *objects, uint64_t tag)
+static __attribute__((noinline)) void hold_value(struct scene *scene, const struct objects *objects,
+                                                 uint64_t tag)
 {
     volatile uint64_t word = (uint64_t)(uintptr_t)reveal(objects->addresses[7]) | tag;
     clear_stack();
@@ -252,10 +253,8 @@ static void test_values(void **state)
 {
     (void)state;
     static const uint64_t TAG = UINT64_C(0xfffc) << 48;
-    shale_encoding encoding = {.mask = UINT64_C(0xffff) << 48,
-                               .tag = TAG,
-                               .low_tags = 1,
-                               .address = (UINT64_C(1) << 48) - 1};
+    shale_encoding encoding = {
+        .mask = UINT64_C(0xffff) << 48, .tag = TAG, .low_tags = 1, .address = (UINT64_C(1) << 48) - 1};
     struct scene scene;
     struct objects objects;
     set_up_mode(&scene, STRESS_THREAD, encoding);
@@ -407,8 +406,8 @@ static void test_coroutines(void **state)
         assert_int_equal(getcontext(&self->context), 0);
         self->context.uc_stack.ss_sp = self->memory;
         self->context.uc_stack.ss_size = COROUTINE_STACK;
-        makecontext(&self->context, (void (*)(void))run_coroutine, 2,
-                    (unsigned)((uintptr_t)self >> 32), (unsigned)(uintptr_t)self);
+        makecontext(&self->context, (void (*)(void))run_coroutine, 2, (unsigned)((uintptr_t)self >> 32),
+                    (unsigned)(uintptr_t)self);
         self->stack = shale_stack_register(scene.mutator, self->memory, self->memory + COROUTINE_STACK);
         assert_non_null(self->stack);
     }
