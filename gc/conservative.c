@@ -66,7 +66,7 @@ void conservative_reclaim(struct conservative *conservative, const struct plan *
 static inline void note_address(const struct conservative *conservative, uint64_t address)
 {
     size_t offset = views_offset(&conservative->memory->views, address);
-    if (offset >= conservative->memory->views.size)
+    if (offset >= conservative->memory->views.regions)
         return;
     granule_number granule = granule_of(offset);
     atomic_u64_or_release((atomic_u64 *)&conservative->pointed[granule >> 6], UINT64_C(1) << (granule & 63));
@@ -156,7 +156,7 @@ static inline void hold_back_region_of(struct holding *holding, uint64_t address
 {
     const struct memory *memory = holding->conservative->memory;
     size_t offset = views_offset(&memory->views, address);
-    if (offset < memory->views.size)
+    if (offset < memory->views.regions)
         hold_back(holding->plan, region_of(offset));
 }
 

@@ -89,16 +89,27 @@ static __attribute__((noinline)) void barrier_any(struct mutator *mutator, void 
         memory_note_store(&mutator->heap->memory, slot);
 }
 
-/* Of a conservative mutator: its thread is not stopped before the store is made. */
-static __attribute__((noinline)) bool store_inside(struct mutator *mutator, void *object, void *slot,
-                                                   uint64_t word, bool value)
+/* Of a conservative mutator: its thread is not stopped between this look at the barrier and the store. */
+static inline bool store_inside(struct mutator *mutator, void *object, void *slot, uint64_t word, bool value)
 {
     INSIDE();
-    if ((mutator->local.bump.api.barrier & BARRIER_REFUSE) != 0)
-        return false;
-    barrier_any(mutator, object, slot, word, value);
+    uint32_t barrier = mutator->local.bump.api.barrier;
+    if (SHALE_UNLIKELY(barrier != BARRIER_STORE)) {
+        if ((barrier & BARRIER_REFUSE) != 0)
+            return false;
+        barrier_any(mutator, object, slot, word, value);
+    }
     atomic_u64_store_release(slot, word);
     return true;
+}
+
+static __attribute__((noinline)) bool barrier_rest(struct mutator *mutator, void *object, void *slot,
+                                                   uint64_t word, bool value)
+{
+    if ((mutator->local.bump.api.barrier & BARRIER_STORE) != 0)
+        return store_inside(mutator, object, slot, word, value);
+    barrier_any(mutator, object, slot, word, value);
+    return false;
 }
 
 bool shale_barrier_slow(shale_mutator *api, void *object, void *slot, uint64_t word, bool value)
@@ -114,10 +125,7 @@ bool shale_barrier_slow(shale_mutator *api, void *object, void *slot, uint64_t w
             shade_old(mutator, old);
         return false;
     }
-    if ((api->barrier & BARRIER_STORE) != 0)
-        return store_inside(mutator, object, slot, word, value);
-    barrier_any(mutator, object, slot, word, value);
-    return false;
+    return barrier_rest(mutator, object, slot, word, value);
 }
 
 /* ---- many slots ------------------------------------------------------------------------------------ */

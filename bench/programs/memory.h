@@ -1,6 +1,6 @@
 /*
  * One program over several memory managers: what gcbench.c and trees.c ask of memory. Each is compiled once
- * for each manager, with MEMORY_SHALE, MEMORY_MALLOC or MEMORY_BDWGC defined; all of it is inline, so that a
+ * for each manager, with MEMORY_SHALE, MEMORY_CONSERVATIVE, MEMORY_MALLOC or MEMORY_BDWGC defined; all of it is inline, so that a
  * manager is used as directly as by a program that was written for it.
  *
  * [same-work] Whatever the manager, a program allocates the same objects in the same order and writes the same
@@ -41,14 +41,14 @@ _Noreturn static inline void memory_fail(const char *message)
     exit(EXIT_NO_MEMORY);
 }
 
-#if defined(MEMORY_SHALE)
+#if defined(MEMORY_SHALE) || defined(MEMORY_CONSERVATIVE)
 #include "bench/programs/memory_shale.h"
 #elif defined(MEMORY_MALLOC)
 #include "bench/programs/memory_malloc.h"
 #elif defined(MEMORY_BDWGC)
 #include "bench/programs/memory_bdwgc.h"
 #else
-#error "define MEMORY_SHALE, MEMORY_MALLOC or MEMORY_BDWGC"
+#error "define MEMORY_SHALE, MEMORY_CONSERVATIVE, MEMORY_MALLOC or MEMORY_BDWGC"
 #endif
 
 #endif

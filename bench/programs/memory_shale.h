@@ -1,12 +1,19 @@
 /*
- * Memory from Shale, with default options but for the heap's size. Include memory.h, not this file.
+ * Memory from Shale, with default options but for the heap's size. MEMORY_CONSERVATIVE: the stack is scanned, and frames are
+ * nothing. Include memory.h, not this file.
  */
 #ifndef BENCH_PROGRAMS_MEMORY_SHALE_H
 #define BENCH_PROGRAMS_MEMORY_SHALE_H
 
 #include <shale/shale.h>
 
+#if defined(MEMORY_CONSERVATIVE)
+#define MEMORY_NAME "conservative"
+#define MEMORY_FRAMES 0
+#else
 #define MEMORY_NAME "shale"
+#define MEMORY_FRAMES 1
+#endif
 #define MEMORY_EXPLICIT 0
 
 typedef const shale_type *memory_type;
@@ -37,7 +44,10 @@ static inline void memory_open(struct memory *memory, const struct command_line 
     memory->heap = shale_heap_create(&options, &error);
     if (memory->heap == NULL)
         memory_fail(error.message);
-    memory->mutator = shale_attach(memory->heap, &error);
+    shale_attach_options attach_options;
+    shale_attach_options_init(&attach_options);
+    attach_options.conservative = !MEMORY_FRAMES;
+    memory->mutator = shale_attach_with(memory->heap, &attach_options, &error);
     if (memory->mutator == NULL)
         memory_fail(error.message);
 }
@@ -105,12 +115,14 @@ static inline void memory_store(struct memory *memory, void *object, void *slot,
 
 static inline void memory_push(struct memory *memory, memory_frame *frame, void *locals, size_t count)
 {
-    shale_frame_push(memory->mutator, frame, locals, count);
+    if (MEMORY_FRAMES)
+        shale_frame_push(memory->mutator, frame, locals, count);
 }
 
 static inline void memory_pop(struct memory *memory, memory_frame *frame)
 {
-    shale_frame_pop(memory->mutator, frame);
+    if (MEMORY_FRAMES)
+        shale_frame_pop(memory->mutator, frame);
 }
 
 static inline void memory_give_back(struct memory *memory, void *object)
@@ -139,6 +151,9 @@ static inline void memory_describe(const struct memory *memory, char *text, size
     int used = snprintf(text, size, "heap %zu MiB, %zu collections, %zu of them moved objects, %zu stalls",
                         (size_t)statistics.heap_size >> 20, (size_t)statistics.cycles,
                         (size_t)statistics.flips, (size_t)statistics.allocation_stalls);
+    if (!MEMORY_FRAMES)
+        used += snprintf(text + used, size - (size_t)used, ", %zu regions held back",
+                         (size_t)statistics.regions_held_back);
     if (memory->measure_live)
         snprintf(text + used, size - (size_t)used, ", live %zu bytes", (size_t)memory->live_bytes);
 }

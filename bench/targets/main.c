@@ -45,6 +45,7 @@ static const struct target targets[] = {
     {"store-marking", "time of shale_store while marking, over a plain store", measure_store_marking},
     {"gcbench-malloc", "time of GCBench over malloc and free, over that with Shale", measure_gcbench_malloc},
     {"gcbench-bdwgc", "time of GCBench over bdwgc, over that with Shale", measure_gcbench_bdwgc},
+    {"conservative", "time of GCBench with its stack scanned, over that with frames", measure_conservative},
     {"trees-malloc", "time of binary trees over malloc and free, over that with Shale", measure_trees_malloc},
     {"trees-bdwgc", "time of binary trees over bdwgc, over that with Shale", measure_trees_bdwgc},
     {"marking-workers", "speed of marking 512 MiB with 2 workers, over that with 1", measure_marking_workers},

@@ -145,6 +145,16 @@ static void against_bdwgc(struct finding *finding, const char *program)
     compare(finding, program, participants, PARTICIPANTS_MAX);
 }
 
+/* The same program over Shale, with conservative roots and with exact ones. */
+void measure_conservative(struct finding *finding)
+{
+    static const double LIMIT = 1.3;
+    struct participant participants[] = {{.manager = "shale"}, {.manager = "conservative"}};
+    compare(finding, "gcbench", participants, 2);
+    finding->limit = LIMIT;
+    finding->at_least = false;
+}
+
 void measure_gcbench_malloc(struct finding *finding)
 {
     against_malloc(finding, "gcbench");

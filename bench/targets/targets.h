@@ -38,6 +38,7 @@ void measure_store_idle(struct finding *finding);
 void measure_store_marking(struct finding *finding);
 void measure_gcbench_malloc(struct finding *finding);
 void measure_gcbench_bdwgc(struct finding *finding);
+void measure_conservative(struct finding *finding);
 void measure_trees_malloc(struct finding *finding);
 void measure_trees_bdwgc(struct finding *finding);
 void measure_global_stop(struct finding *finding);

@@ -508,6 +508,7 @@ static void test_stacks_misused(void **state)
     (void)state;
     shale_heap *heap = quiet_heap();
     static char memory[4096];
+    char own[200];
     shale_mutator *exact = stress_attach(heap);
     assert_null(shale_stack_register(exact, memory, memory + sizeof memory));
     assert_int_equal(shale_last_error(exact)->status, SHALE_ERROR_MISUSE);
@@ -519,7 +520,7 @@ static void test_stacks_misused(void **state)
     shale_stack *stack = shale_stack_register(mutator, memory, memory + sizeof memory);
     assert_non_null(stack);
     assert_null(shale_stack_register(mutator, memory + 100, memory + sizeof memory));
-    assert_null(shale_stack_register(mutator, (char *)&exact - 100, (char *)&exact + 100));
+    assert_null(shale_stack_register(mutator, own, own + sizeof own));
     assert_int_equal(shale_stack_unregister(mutator, stack), SHALE_OK);
     assert_int_equal(shale_stack_unregister(mutator, stack), SHALE_ERROR_MISUSE);
     assert_non_null(shale_stack_register(mutator, memory, memory + sizeof memory));
