@@ -69,9 +69,11 @@ static void shade_word(struct mutator *mutator, uint64_t word, bool value)
         mark_shade(mark, &mutator->local, value_address(&mark->memory->encoding, word));
 }
 
-static __attribute__((noinline)) void shade_old(struct mutator *mutator, uint64_t old)
+/* Returns what its caller does, so that nothing is left to do after it. */
+static __attribute__((noinline)) bool shade_old(struct mutator *mutator, uint64_t old)
 {
     mark_shade(&mutator->heap->collector.mark, &mutator->local, old);
+    return false;
 }
 
 static __attribute__((noinline)) void barrier_any(struct mutator *mutator, void *object, void *slot,
@@ -121,9 +123,7 @@ bool shale_barrier_slow(shale_mutator *api, void *object, void *slot, uint64_t w
         struct memory *memory = &mutator->heap->memory;
         uint64_t old = atomic_u64_load_dependent(slot);
         memory_note_store(memory, slot);
-        if (SHALE_UNLIKELY(shade_is_needed(memory, old)))
-            shade_old(mutator, old);
-        return false;
+        return SHALE_UNLIKELY(shade_is_needed(memory, old)) ? shade_old(mutator, old) : false;
     }
     return barrier_rest(mutator, object, slot, word, value);
 }
