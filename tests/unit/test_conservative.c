@@ -350,6 +350,78 @@ static void test_native_thread(void **state)
         check_looping((enum stress_mode)mode, true);
 }
 
+/* ---- registers ------------------------------------------------------------------------------------- */
+
+#if defined(__x86_64__)
+struct holding {
+    struct scene *scene;
+    uintptr_t disguised;
+    bool vector;
+    uint32_t begun; /* atomic, as the next */
+    uint32_t over;
+};
+
+/* Until `over` is set the address is in one register, general or vector, and nowhere else. */
+static __attribute__((noinline)) void hold_in_register(uintptr_t disguised, uint32_t *begun,
+                                                       const uint32_t *over, bool vector)
+{
+    if (vector)
+        __asm__ volatile("xor %3, %0\n\tnot %0\n\tmovq %0, %%xmm7\n\txor %0, %0\n\tmovl $1, (%1)\n"
+                         "1:\tcmpl $0, (%2)\n\tje 1b\n\tpxor %%xmm7, %%xmm7"
+                         : "+r"(disguised)
+                         : "r"(begun), "r"(over), "i"(DISGUISE)
+                         : "memory", "cc", "xmm7");
+    else
+        __asm__ volatile("xor %3, %0\n\tnot %0\n\tmovl $1, (%1)\n"
+                         "1:\tcmpl $0, (%2)\n\tje 1b\n\txor %0, %0"
+                         : "+r"(disguised)
+                         : "r"(begun), "r"(over), "i"(DISGUISE)
+                         : "memory", "cc");
+}
+
+static void *hold(void *argument)
+{
+    struct holding *holding = argument;
+    shale_mutator *mutator = stress_attach_conservative(holding->scene->heap);
+    hold_in_register(holding->disguised, &holding->begun, &holding->over, holding->vector);
+    STRESS_CHECK(shale_detach(mutator) == SHALE_OK, "detaching");
+    return NULL;
+}
+
+static void check_register(bool vector)
+{
+    struct scene scene;
+    struct objects objects;
+    set_up(&scene);
+    make_objects(&scene, &objects);
+    enum { HELD = 20 };
+    struct holding holding = {&scene, objects.addresses[HELD], vector, 0, 0};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, hold, &holding), 0);
+    while (__atomic_load_n(&holding.begun, __ATOMIC_ACQUIRE) == 0)
+        usleep(100);
+    for (int i = 0; i < 3; i++) {
+        clear_stack();
+        move_all(&scene);
+        assert_true(is_in_place(&scene, &objects, HELD));
+    }
+    __atomic_store_n(&holding.over, 1, __ATOMIC_RELEASE);
+    pthread_join(thread, NULL);
+    size_t dead = 0;
+    for (size_t i = 0; i < OBJECTS; i++)
+        dead += is_dead(&scene, &objects, i);
+    assert_in_range(dead, OBJECTS - 5, OBJECTS - 1);
+    tear_down(&scene);
+}
+
+static void test_registers(void **state)
+{
+    (void)state;
+    check_register(false);
+    check_register(true);
+}
+#endif
+
 /* ---- coroutines ------------------------------------------------------------------------------------ */
 
 enum { COROUTINES = 3, COROUTINE_STACK = 256 << 10, ROUNDS = 6 };
@@ -585,6 +657,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_looping_thread),
         cmocka_unit_test(test_native_thread),
+#if defined(__x86_64__)
+        cmocka_unit_test(test_registers),
+#endif
         cmocka_unit_test(test_coroutines),
         cmocka_unit_test(test_signal_is_passed_on),
         cmocka_unit_test(test_blocked_signal_is_refused),
