@@ -86,6 +86,9 @@ void stacks_note(struct stacks *stacks)
 }
 
 #if defined(__x86_64__)
+/* The C library's type is larger than what the kernel fills in. */
+static const size_t CONTEXT_SIZE = offsetof(ucontext_t, __fpregs_mem);
+
 static uintptr_t stack_pointer(const ucontext_t *machine)
 {
     return (uintptr_t)machine->uc_mcontext.gregs[REG_RSP];
@@ -104,6 +107,8 @@ static struct words vector_registers(const ucontext_t *machine)
     return (struct words){(const uint64_t *)area, (const uint64_t *)(area + (size & ~(size_t)7))};
 }
 #else
+static const size_t CONTEXT_SIZE = sizeof(ucontext_t);
+
 static uintptr_t stack_pointer(const ucontext_t *machine)
 {
 #if defined(__aarch64__)
@@ -130,7 +135,8 @@ bool stacks_note_signal(struct stacks *stacks, const void *machine)
     stacks->stopped_at = at - RED_ZONE;
     if (stacks_find(stacks, stacks->stopped_at) == NULL)
         stacks->stopped_at = at;
-    stacks->context[0] = (struct words){(const uint64_t *)context, (const uint64_t *)(context + 1)};
+    stacks->context[0] = (struct words){(const uint64_t *)context,
+                                         (const uint64_t *)((const char *)context + CONTEXT_SIZE)};
     stacks->context[1] = vector_registers(context);
     return true;
 }
