@@ -1,6 +1,7 @@
 #include "gc/conservative.h"
 
 #include "gc/hold_back.h"
+#include "heap/announce.h"
 #include "heap/live_bits.h"
 #include "heap/object.h"
 
@@ -80,7 +81,7 @@ static void note_words(void *context, const volatile uint64_t *from, const volat
     const struct conservative *conservative = context;
     const shale_encoding *encoding = &conservative->memory->encoding;
     for (; from < to; from++) {
-        uint64_t word = *from;
+        uint64_t word = announce_any(*from);
         note_address(conservative, word);
         if (value_is_reference(encoding, word))
             note_address(conservative, value_address(encoding, word));
@@ -167,7 +168,7 @@ static void hold_back_words(void *context, const volatile uint64_t *from, const 
     struct holding *holding = context;
     const shale_encoding *encoding = &holding->conservative->memory->encoding;
     for (; from < to; from++) {
-        uint64_t word = *from;
+        uint64_t word = announce_any(*from);
         hold_back_region_of(holding, word);
         if (value_is_reference(encoding, word))
             hold_back_region_of(holding, value_address(encoding, word));

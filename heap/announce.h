@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #if defined(__SANITIZE_ADDRESS__)
 #define SHALE_ASAN 1
@@ -70,6 +71,15 @@ static inline void announce_object(const void *start, size_t size)
 #endif
     (void)start;
     (void)size;
+}
+
+/* The word was read from memory that may hold anything, and is looked at whatever it is. */
+static inline uint64_t announce_any(uint64_t word)
+{
+#if defined(SHALE_HAVE_VALGRIND)
+    VALGRIND_MAKE_MEM_DEFINED(&word, sizeof word);
+#endif
+    return word;
 }
 
 /* The bytes go back to the system. */

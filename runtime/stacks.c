@@ -1,5 +1,6 @@
 #include "runtime/stacks.h"
 
+#include "heap/announce.h"
 #include "runtime/mutator.h"
 
 #include <stdlib.h>
@@ -38,6 +39,44 @@ struct shale_stack *stacks_find(const struct stacks *stacks, uintptr_t address)
     return stack;
 }
 
+/* ---- AddressSanitizer ------------------------------------------------------------------------------ */
+
+/* It can have local variables elsewhere than on the stack, to find uses after return. What is on the stack then is the address
+ * of such a frame. */
+#if defined(SHALE_ASAN)
+static void note_fake(struct stacks *stacks)
+{
+    stacks->fake = __asan_get_current_fake_stack();
+}
+
+static SHALE_UNCHECKED void visit_fake(const struct stacks *stacks, const volatile uint64_t *from,
+                                       const volatile uint64_t *to, words_function function, void *argument)
+{
+    for (; stacks->fake != NULL && from < to; from++) {
+        void *start;
+        void *end;
+        // NOLINTNEXTLINE(performance-no-int-to-ptr)
+        if (__asan_addr_is_in_fake_stack(stacks->fake, (void *)(uintptr_t)*from, &start, &end) != NULL)
+            function(argument, start, end);
+    }
+}
+#else
+static void note_fake(struct stacks *stacks)
+{
+    (void)stacks;
+}
+
+static void visit_fake(const struct stacks *stacks, const volatile uint64_t *from,
+                       const volatile uint64_t *to, words_function function, void *argument)
+{
+    (void)stacks;
+    (void)from;
+    (void)to;
+    (void)function;
+    (void)argument;
+}
+#endif
+
 /* ---- where the thread is --------------------------------------------------------------------------- */
 
 static void forget_stop(struct stacks *stacks)
@@ -46,6 +85,7 @@ static void forget_stop(struct stacks *stacks)
     stacks->context[1] = (struct words){NULL, NULL};
     stacks->register_count = 0;
     stacks->copy_size = 0;
+    note_fake(stacks);
 }
 
 struct spilled {
@@ -135,8 +175,8 @@ bool stacks_note_signal(struct stacks *stacks, const void *machine)
     stacks->stopped_at = at - RED_ZONE;
     if (stacks_find(stacks, stacks->stopped_at) == NULL)
         stacks->stopped_at = at;
-    stacks->context[0] = (struct words){(const uint64_t *)context,
-                                         (const uint64_t *)((const char *)context + CONTEXT_SIZE)};
+    stacks->context[0] =
+        (struct words){(const uint64_t *)context, (const uint64_t *)((const char *)context + CONTEXT_SIZE)};
     stacks->context[1] = vector_registers(context);
     return true;
 }
@@ -167,20 +207,29 @@ bool stacks_copy(struct stacks *stacks)
 
 /* ---- looking at them ------------------------------------------------------------------------------- */
 
-static void visit_range(uintptr_t from, uintptr_t to, words_function function, void *argument)
+static void visit_words(const struct stacks *stacks, const volatile uint64_t *from,
+                        const volatile uint64_t *to, words_function function, void *argument)
+{
+    function(argument, from, to);
+    visit_fake(stacks, from, to, function, argument);
+}
+
+static void visit_range(const struct stacks *stacks, uintptr_t from, uintptr_t to, words_function function,
+                        void *argument)
 {
     from = round_up(from, sizeof(uint64_t));
     to &= ~(uintptr_t)(sizeof(uint64_t) - 1);
     if (from < to)
-        function(argument, (const volatile uint64_t *)from, (const volatile uint64_t *)to);
+        visit_words(stacks, (const volatile uint64_t *)from, (const volatile uint64_t *)to, function,
+                    argument);
 }
 
 void stacks_visit(const struct stacks *stacks, words_function function, void *argument)
 {
-    function(argument, stacks->registers, stacks->registers + stacks->register_count);
+    visit_words(stacks, stacks->registers, stacks->registers + stacks->register_count, function, argument);
     for (int i = 0; i < 2; i++) {
         if (stacks->context[i].from != NULL)
-            function(argument, stacks->context[i].from, stacks->context[i].to);
+            visit_words(stacks, stacks->context[i].from, stacks->context[i].to, function, argument);
     }
     const struct shale_stack *current = stacks_find(stacks, stacks->stopped_at);
     for (const struct shale_stack *stack = stacks->first; stack != NULL; stack = stack->next) {
@@ -188,11 +237,12 @@ void stacks_visit(const struct stacks *stacks, words_function function, void *ar
             uintptr_t from = stack->left_at != 0 ? stack->left_at : stack->low;
             /* How much of a thread's own stack may be touched is not known before it was left. */
             if (stack->left_at != 0 || stack != &stacks->own)
-                visit_range(from, stack->high, function, argument);
+                visit_range(stacks, from, stack->high, function, argument);
         } else if (stacks->copy_size != 0) {
-            function(argument, stacks->copy, stacks->copy + stacks->copy_size / sizeof(uint64_t));
+            visit_words(stacks, stacks->copy, stacks->copy + stacks->copy_size / sizeof(uint64_t), function,
+                        argument);
         } else {
-            visit_range(stacks->stopped_at, stack->high, function, argument);
+            visit_range(stacks, stacks->stopped_at, stack->high, function, argument);
         }
     }
 }

@@ -43,6 +43,7 @@ struct stacks {
     struct shale_stack *first; /* of all */
     uintptr_t stopped_at;      /* on one of them */
     struct words context[2];   /* what the signal saved */
+    void *fake;                /* AddressSanitizer's, see stacks.c */
     size_t register_count;
     uint64_t registers[STACK_REGISTERS_MAX]; /* what a call saves */
     uint64_t *copy;                          /* of the stack from stopped_at on */

@@ -418,7 +418,9 @@ static void test_registers(void **state)
 {
     (void)state;
     check_register(false);
-    check_register(true);
+    /* Valgrind does not tell handlers of vector registers. */
+    if (!announce_kernel_calls_unknown())
+        check_register(true);
 }
 #endif
 
@@ -580,7 +582,7 @@ static void test_stacks_misused(void **state)
     (void)state;
     shale_heap *heap = quiet_heap();
     static char memory[4096];
-    char own[200];
+    char *own = __builtin_frame_address(0);
     shale_mutator *exact = stress_attach(heap);
     assert_null(shale_stack_register(exact, memory, memory + sizeof memory));
     assert_int_equal(shale_last_error(exact)->status, SHALE_ERROR_MISUSE);
@@ -592,7 +594,7 @@ static void test_stacks_misused(void **state)
     shale_stack *stack = shale_stack_register(mutator, memory, memory + sizeof memory);
     assert_non_null(stack);
     assert_null(shale_stack_register(mutator, memory + 100, memory + sizeof memory));
-    assert_null(shale_stack_register(mutator, own, own + sizeof own));
+    assert_null(shale_stack_register(mutator, own - 8, own + 8));
     assert_int_equal(shale_stack_unregister(mutator, stack), SHALE_OK);
     assert_int_equal(shale_stack_unregister(mutator, stack), SHALE_ERROR_MISUSE);
     assert_non_null(shale_stack_register(mutator, memory, memory + sizeof memory));
