@@ -10,9 +10,10 @@
 int conservative_create(struct conservative *conservative, struct memory *memory)
 {
     *conservative = (struct conservative){.memory = memory};
-    size_t pointed_size = memory->regions.count * REGION_CHUNKS * sizeof(uint64_t);
+    conservative->hit_count = (region_number)(round_up(memory->views.size, REGION_SIZE) >> REGION_SHIFT);
+    size_t pointed_size = conservative->hit_count * REGION_CHUNKS * sizeof(uint64_t);
     size_t size = starts_size(memory);
-    conservative->table.size = size + pointed_size + memory->regions.count;
+    conservative->table.size = size + pointed_size + conservative->hit_count;
     int status = memory->os->map_table(memory->os, conservative->table.size, &conservative->table.start);
     if (status != 0) {
         conservative->table.size = 0;
@@ -67,10 +68,10 @@ void conservative_reclaim(struct conservative *conservative, const struct plan *
 static inline void note_address(const struct conservative *conservative, uint64_t address)
 {
     size_t offset = views_offset(&conservative->memory->views, address);
-    if (offset >= conservative->memory->views.regions)
+    if (offset >= conservative->memory->views.size)
         return;
-    granule_number granule = granule_of(offset);
-    atomic_u64_or_release((atomic_u64 *)&conservative->pointed[granule >> 6], UINT64_C(1) << (granule & 63));
+    atomic_u64_or_release((atomic_u64 *)&conservative->pointed[offset >> CHUNK_SHIFT],
+                          UINT64_C(1) << (offset >> GRANULE_SHIFT & 63));
     atomic_u8_store(&conservative->hit[region_of(offset)], 1);
 }
 
@@ -88,6 +89,20 @@ static void note_words(void *context, const volatile uint64_t *from, const volat
     }
 }
 
+static void note_stored(struct memory *memory, size_t from, size_t to)
+{
+    for (page_number page = memory_page(memory, from); page <= memory_page(memory, to - 1); page++)
+        atomic_u8_store(&memory->leads.stored[page], 1);
+}
+
+/* The last that was allocated in the large space, if it still lives. */
+static void note_last_large(const struct conservative *conservative, size_t offset)
+{
+    struct memory *memory = conservative->memory;
+    if (offset != 0 && offset < memory->views.flipped && memory_fixed_object(memory, offset) == offset)
+        note_stored(memory, offset, offset + memory_fixed_size(memory, offset) - FIXED_FIRST_OBJECT);
+}
+
 /* Through the alias view: where the pages are not stale yet, it is all the same. */
 static void note_last_object(struct conservative *conservative, const struct bump *bump)
 {
@@ -95,11 +110,13 @@ static void note_last_object(struct conservative *conservative, const struct bum
     size_t offset = bump_last_object(bump, memory);
     if (offset == 0)
         return;
-    size_t end = offset - HEADER_SIZE + memory_object_size(memory, offset);
-    note_words(conservative, (const uint64_t *)views_alias(&memory->views, offset),
-               (const uint64_t *)views_alias(&memory->views, end));
-    for (page_number page = memory_page(memory, offset); page <= memory_page(memory, end - 1); page++)
-        atomic_u8_store(&memory->leads.stored[page], 1);
+    uint64_t header = memory_header(memory, offset);
+    size_t end = offset - HEADER_SIZE + object_size(memory_type(memory, header), header);
+    /* Weak references are complete when their thread has them. */
+    if (memory_type(memory, header)->strength == STRENGTH_STRONG)
+        note_words(conservative, (const uint64_t *)views_alias(&memory->views, offset),
+                   (const uint64_t *)views_alias(&memory->views, end));
+    note_stored(memory, offset, end);
 }
 
 void conservative_scan(struct conservative *conservative, const struct world *world,
@@ -109,24 +126,32 @@ void conservative_scan(struct conservative *conservative, const struct world *wo
         return;
     world->visit_stacks(world->context, local, note_words, conservative);
     note_last_object(conservative, &local->bump);
+    note_last_large(conservative, local->last_large);
+}
+
+/* The object that the byte at an offset belongs to; OFFSET_NONE: none that may be marked. */
+static size_t find_object(struct conservative *conservative, size_t offset)
+{
+    if (offset >= conservative->memory->views.regions)
+        return memory_fixed_object(conservative->memory, offset);
+    granule_number granule = starts_find(&conservative->starts, granule_of(offset));
+    return granule != GRANULE_NONE ? granule_start(granule) : OFFSET_NONE;
 }
 
 static void shade_region(struct conservative *conservative, region_number region, struct work *work,
                          struct packet **packet)
 {
     struct memory *memory = conservative->memory;
-    granule_number granule = granule_of(region_start(region));
-    granule_number end = granule + REGION_GRANULES;
+    const uint64_t *pointed = &conservative->pointed[(size_t)region * REGION_CHUNKS];
     bool kept = false;
-    for (; (granule = bits_next(conservative->pointed, granule, end)) < end; granule++) {
-        granule_number object = starts_find(&conservative->starts, granule);
-        if (object == GRANULE_NONE)
+    for (granule_number i = 0; (i = bits_next(pointed, i, REGION_GRANULES)) < REGION_GRANULES; i++) {
+        size_t object = find_object(conservative, region_start(region) + granule_start(i));
+        if (object == OFFSET_NONE)
             continue;
-        shade(work, memory, packet,
-              (uint64_t)(uintptr_t)views_mutator(&memory->views, granule_start(object)));
+        shade(work, memory, packet, (uint64_t)(uintptr_t)views_mutator(&memory->views, object));
         kept = true;
     }
-    if (kept)
+    if (kept && region < memory->regions.count)
         region_keep_this_cycle(&memory->regions, region);
     memset(&conservative->pointed[(size_t)region * REGION_CHUNKS], 0, REGION_CHUNKS * sizeof(uint64_t));
     atomic_u8_store(&conservative->hit[region], 0);
@@ -136,9 +161,8 @@ void conservative_shade(struct conservative *conservative, struct work *work)
 {
     if (!conservative->taken)
         return;
-    const struct region_table *regions = &conservative->memory->regions;
     struct packet *packet = NULL;
-    for (region_number r = 0, touched = region_touched(regions); r < touched; r++) {
+    for (region_number r = 0; r < conservative->hit_count; r++) {
         if (atomic_u8_load(&conservative->hit[r]) != 0)
             shade_region(conservative, r, work, &packet);
     }

@@ -24,6 +24,8 @@
  *   - that object's pages are noted as stored to. Without that: the object is traced, and then the thread stores to it what
  *     leads to a region that is evacuated, on a page that is taken for clean. [clean]
  *
+ * (Of a large object only the pages are noted: its slots must be written once before the next allocation, not twice.)
+ *
  * Objects that are allocated later are born; their pages are never clean, and what is stored into them was scanned, or
  * read from a slot, like everything that a scanned mutator holds.
  *
@@ -41,8 +43,9 @@
 struct conservative {
     struct memory *memory;
     struct starts starts;
-    uint64_t *pointed; /* per granule: a word points there */
-    atomic_u8 *hit;    /* per region: at one of its granules */
+    uint64_t *pointed; /* per granule of all spaces: a word points there */
+    atomic_u8 *hit;    /* per region, and so many bytes of the other spaces: at one of its granules */
+    region_number hit_count;
     atomic_u32 wanted; /* not 0: there are such mutators, or were */
     bool taken;        /* this cycle has kept what it needs to find objects */
     struct memory_table table;

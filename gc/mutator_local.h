@@ -39,6 +39,7 @@ enum barrier {
 struct mutator_local {
     struct bump bump;      /* first: it begins with what <shale/inline.h> sees */
     struct packet *shaded; /* references to mark, not yet offered; NULL: none */
+    size_t last_large; /* offset of the large object that was allocated last, which may be gone; 0: none */
 };
 
 static inline void local_set_barrier(struct mutator_local *local, uint32_t barrier)

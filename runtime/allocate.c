@@ -181,6 +181,8 @@ void *shale_allocate_slow(shale_mutator *api, const shale_type *api_type, size_t
     void *object;
     if (request.payload > SHALE_OBJECT_MAX) {
         object = obtain_large(mutator, &request);
+        mutator->local.last_large =
+            object != NULL ? views_offset(&mutator->heap->memory.views, (uintptr_t)object) : 0;
     } else {
         uint64_t header = api_type->header | (uint64_t)length << 32;
         object = obtain(mutator, object_size(type, header), header);

@@ -189,6 +189,7 @@ shale_mutator *shale_attach_with(shale_heap *heap, const shale_attach_options *o
     }
     bump_init(&mutator->local.bump, chunk_size(heap));
     mutator->local.bump.conservative = conservative;
+    mutator->local.last_large = 0;
     mutator->local.bump.api.barrier =
         (heap->options.verify != 0 ? BARRIER_CHECK : 0) | (conservative ? BARRIER_STORE : 0);
     mutator->heap = heap;

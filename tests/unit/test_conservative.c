@@ -235,6 +235,55 @@ static void test_others_move(void **state)
     tear_down(&scene);
 }
 
+/* ---- large objects --------------------------------------------------------------------------------- */
+
+enum { LARGE_LENGTH = 1 << 20 };
+
+static __attribute__((noinline)) shale_weak_handle *make_large(struct scene *scene, uintptr_t *disguised)
+{
+    char *object = shale_allocate_array(scene->mutator, scene->bytes, LARGE_LENGTH);
+    assert_non_null(object);
+    object[LARGE_LENGTH - 1] = 1;
+    *disguised = disguise(object);
+    return shale_weak_handle_create(scene->mutator, object);
+}
+
+static __attribute__((noinline)) bool lives(struct scene *scene, const shale_weak_handle *handle)
+{
+    return shale_weak_handle_get(scene->mutator, handle) != NULL;
+}
+
+static __attribute__((noinline)) void hold_large(struct scene *scene, const shale_weak_handle *handle,
+                                                 uintptr_t disguised, size_t offset)
+{
+    volatile uintptr_t word = (uintptr_t)reveal(disguised) + offset;
+    clear_stack();
+    move_all(scene);
+    assert_true(lives(scene, handle));
+    word = 0;
+    (void)word;
+}
+
+static void test_large_objects(void **state)
+{
+    (void)state;
+    struct scene scene;
+    set_up(&scene);
+    size_t offsets[] = {0, LARGE_LENGTH / 2, LARGE_LENGTH - 1};
+    size_t dead = 0;
+    for (size_t i = 0; i < 3; i++) {
+        uintptr_t disguised;
+        shale_weak_handle *handle = make_large(&scene, &disguised);
+        hold_large(&scene, handle, disguised, offsets[i]);
+        clear_stack();
+        move_all(&scene);
+        dead += !lives(&scene, handle);
+        shale_weak_handle_drop(scene.mutator, handle);
+    }
+    assert_in_range(dead, 2, 3);
+    tear_down(&scene);
+}
+
 /* ---- values ---------------------------------------------------------------------------------------- */
 
 /* With an encoding, words that are values count as well. */
@@ -656,6 +705,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_places_fault_signal),
         cmocka_unit_test(test_places_in_pause),
         cmocka_unit_test(test_others_move),
+        cmocka_unit_test(test_large_objects),
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_looping_thread),
         cmocka_unit_test(test_native_thread),
