@@ -8,7 +8,8 @@
  *    call in a frame (shale_frame_push), in a handle (shale_local, shale_handle_create), or in memory that a registered root visitor shows.
  *  - A thread that runs for long without allocating must call shale_poll now and then, and must bracket
  *    whatever may block (read, lock, sleep) with shale_enter_native / shale_leave_native; otherwise every
- *    other thread waits for it when the collector needs a stop.
+ *    other thread waits for it when the collector needs a stop. (Both do not hold for threads that are attached with
+ *    conservative roots: see shale_attach_options.)
  *  - Reads are plain C. Writes of references into objects must go through shale_store or shale_store_value (unless the heap
  *    was created with SHALE_BARRIER_PAGES), except
  *    the first writes into an object just allocated: those may be plain until the object's address has been stored

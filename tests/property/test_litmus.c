@@ -149,6 +149,23 @@ static void new_objects_before_and_after_the_scan(void **state)
     CHECK(&new_objects, RECORD_EARLY, RECORD_LATE, NO_SCAN);
 }
 
+/* A thread that is stopped by a signal between its plain stores into a new object. It is scanned while X is in the object only;
+ * it takes X out again, and overwrites the slot, before the object is traced. */
+static const struct litmus_program new_objects_stopped = {
+    .name = "new objects, stopped between plain stores",
+    .mutators = 2,
+    .conservative = true,
+    .registers = {{NONE, X, Y}, {A}},
+    .slots = {[A] = {B}},
+    .steps = {{{ALLOCATE, 0}, {INITIALISE, 0, 0, 1}, {FORGET, 1}, {LOAD, 1, 0, 0}, {INITIALISE, 0, 0, 2}},
+              {{LOAD, 1, 0, 0}, {STORE, 0, 0, NOTHING}}}};
+
+static void new_objects_stopped_between_stores(void **state)
+{
+    (void)state;
+    CHECK(&new_objects_stopped, NEW_UNSEEN);
+}
+
 /* M1 was scanned, takes X from a root of the heap and removes the visitor that shows it, before the collector has looked.
  * M2 does the opposite with Y: whoever comes later, its scan or the look at the heap's roots, must find it. */
 static const struct litmus_program roots_move = {
@@ -392,6 +409,7 @@ int main(void)
         cmocka_unit_test(two_stores_into_one_slot),
         cmocka_unit_test(moved_into_one_slot),
         cmocka_unit_test(new_objects_before_and_after_the_scan),
+        cmocka_unit_test(new_objects_stopped_between_stores),
         cmocka_unit_test(roots_between_visitor_and_frames),
         cmocka_unit_test(handed_on_through_a_visitor),
         cmocka_unit_test(handle_set_and_dropped),

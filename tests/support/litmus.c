@@ -35,6 +35,7 @@ const char *const litmus_breach_names[LITMUS_BREACHES] = {"none",
                                                           "forget-noted",
                                                           "no-flush",
                                                           "flush-once",
+                                                          "new-unseen",
                                                           "move-shades-target",
                                                           "remark-no-roots",
                                                           "remark-no-search",
@@ -196,6 +197,7 @@ static uint64_t mix_heap(const struct explorer *explorer, uint64_t sum)
         if (atomic_u8_load(&region->state) == REGION_FREE)
             continue;
         sum = mix(sum, explorer->memory.live_bits[r * REGION_CHUNKS]);
+        sum = mix(sum, explorer->mark.conservative.pointed[r * REGION_CHUNKS]);
         const uint64_t *words = (const uint64_t *)views_alias(&explorer->memory.views, region_start(r));
         for (size_t i = 0; i < LOOKED_AT_BYTES / 8; i++)
             sum = mix(sum, words[i]);
@@ -502,10 +504,11 @@ static bool can_step(const struct explorer *explorer, unsigned m)
     return operation != END && !(changes_roots && explorer->roots_locked);
 }
 
-/* Not within a store, nor before all plain stores into a new object are done. */
+/* Not within a store, nor before all plain stores into a new object are done, unless it is stopped by a signal. */
 static bool at_safepoint(const struct explorer *explorer, unsigned m)
 {
-    return explorer->mutators[m].part == 0 && step_of(explorer, m)->operation != INITIALISE;
+    return explorer->mutators[m].part == 0 &&
+           (explorer->program->conservative || step_of(explorer, m)->operation != INITIALISE);
 }
 
 /* ---- choosing --------------------------------------------------------------------------------------- */
@@ -608,7 +611,11 @@ static void serve_scan(struct explorer *explorer, struct mutator_state *mutator)
         memset(mutator->registers, 0, sizeof registers);
     region_number region = mutator->local.bump.region;
     uint32_t born_from = region != REGION_NONE ? born_in(explorer, region) : 0;
+    uintptr_t walk_from = mutator->local.bump.walk_from;
+    if (explorer->breach == NEW_UNSEEN)
+        mutator->local.bump.walk_from = mutator->local.bump.api.cursor;
     explorer->function(&explorer->mark, &mutator->local);
+    mutator->local.bump.walk_from = walk_from;
     memcpy(mutator->registers, registers, sizeof registers);
     /* What was allocated since BEGUN stays born. */
     if (explorer->breach == RECORD_EARLY && region != REGION_NONE)
@@ -677,8 +684,15 @@ static void handshake(void *context, enum mark_stage stage, local_function funct
 
 static void visit_mutator_roots(void *context, struct mutator_local *local, struct shale_visitor *visitor)
 {
+    if (!((struct explorer *)context)->program->conservative)
+        shale_visit_pointers(visitor, ((struct mutator_state *)local)->registers, LITMUS_REGISTERS);
+}
+
+static void visit_stacks(void *context, struct mutator_local *local, words_function function, void *argument)
+{
     (void)context;
-    shale_visit_pointers(visitor, ((struct mutator_state *)local)->registers, LITMUS_REGISTERS);
+    const uint64_t *registers = ((struct mutator_state *)local)->registers;
+    function(argument, registers, registers + LITMUS_REGISTERS);
 }
 
 static void visit_heap_roots(void *context, struct shale_visitor *visitor)
@@ -877,6 +891,7 @@ static void set_up(struct explorer *explorer)
     explorer->depth = 0;
     explorer->cut = false;
     atomic_u32_store(&explorer->mark.active, 0);
+    atomic_u32_store(&explorer->mark.conservative.wanted, program->conservative);
     for (int r = 0; r < LITMUS_ROOTS; r++) {
         explorer->roots[r] = address_of(explorer, program->roots[r]);
         explorer->shown[r] = !program->hidden[r];
@@ -885,6 +900,7 @@ static void set_up(struct explorer *explorer)
         struct mutator_state *mutator = &explorer->mutators[m];
         *mutator = (struct mutator_state){.attached = !program->detached[m]};
         bump_init(&mutator->local.bump, BUMP_CHUNK_SIZE);
+        mutator->local.bump.conservative = program->conservative;
         mark_attach(&mutator->local, STAGE_IDLE);
         if (!mutator->attached)
             continue;
@@ -970,6 +986,7 @@ static void open(struct explorer *explorer)
     explorer->world = (struct world){.context = explorer,
                                      .handshake = handshake,
                                      .visit_mutator_roots = visit_mutator_roots,
+                                     .visit_stacks = visit_stacks,
                                      .visit_heap_roots = visit_heap_roots,
                                      .queue_finalizable = no_finalizers,
                                      .find_dead_external = no_external,

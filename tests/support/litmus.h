@@ -69,6 +69,7 @@ enum litmus_breach {
     FORGET_NOTED,  /* regions noted for another look are not looked at */
     NO_FLUSH,      /* mutators are not asked for what they shaded */
     FLUSH_ONCE,    /* they are, but what they offer is not traced */
+    NEW_UNSEEN,    /* what the object that was allocated last holds does not count as the stack's */
     MOVE_SHADES_TARGET, /* moving slots shades what is in them after the store */
     /* Of programs without a barrier: */
     REMARK_NO_ROOTS,  /* roots are not read again in the remark */
@@ -85,6 +86,7 @@ struct litmus_program {
     unsigned mutators;
     bool pages;                     /* marked without a barrier, */
     unsigned rounds;                /* with so many rounds before the remark */
+    bool conservative;              /* mutators: any step may be followed by a stop [conservative] */
     bool no_packets;                /* all are in use: everything is shaded in place */
     bool detached[LITMUS_MUTATORS]; /* at first */
     bool hidden[LITMUS_ROOTS];      /* roots that no visitor shows at first */
