@@ -172,6 +172,12 @@ static inline void atomic_fence_full(void)
 #define SHALE_UNCHECKED
 #endif
 
+/* Between a thread and the signal handlers that run on it: the compiler keeps the order. */
+static inline void atomic_order_for_handlers(void)
+{
+    AO_compiler_barrier();
+}
+
 /* What a loop that waits for another thread does between two looks. */
 static inline void atomic_pause(void)
 {

@@ -43,12 +43,12 @@ size_t starts_size(const struct memory *memory);
 void starts_init(struct starts *starts, struct memory *memory, void *zeroed);
 
 /* The cycle begins, and the region's live bits and born_from are still the last one's. */
-void starts_keep(struct starts *starts, region_number region);
+void starts_keep(struct starts *starts, region_number number);
 /* The same, for a cycle that does not ask for objects. */
-void starts_forget(struct starts *starts, region_number region);
+void starts_forget(struct starts *starts, region_number number);
 
 /* The compaction is over: its words will be set, for the next cycle, by the caller. */
-void starts_begin_placed(struct starts *starts, region_number region);
+void starts_begin_placed(struct starts *starts, region_number number);
 
 /* When all mutators were scanned: the valid object that a granule is part of, and that was not born since;
  * GRANULE_NONE if there is none. */

@@ -20,8 +20,9 @@
 #ifndef SHALE_RUNTIME_INSIDE_H
 #define SHALE_RUNTIME_INSIDE_H
 
+#include "heap/atomic.h"
+
 #include <stddef.h>
-#include <stdint.h>
 
 struct mutator;
 
@@ -33,7 +34,7 @@ struct inside {
 extern __thread struct inside inside __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 /* The compiler keeps the order of what is before and after. */
-#define INSIDE_ORDER() __atomic_signal_fence(__ATOMIC_SEQ_CST)
+#define INSIDE_ORDER() atomic_order_for_handlers()
 
 /* Serves what was asked of this thread's conservative mutators. */
 void inside_serve(void);

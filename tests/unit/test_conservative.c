@@ -151,8 +151,7 @@ static __attribute__((noinline)) void hold_and_collect(struct scene *scene, cons
         if (!is_in_place(scene, objects, held))
             fail_msg("object %zu did not stay, with a word at place %d", held, (int)place);
     }
-    word = 0;
-    (void)word;
+    __asm__ volatile("" : : "m"(word));
 }
 
 static void check_places(enum stress_mode mode)
@@ -260,8 +259,7 @@ static __attribute__((noinline)) void hold_large(struct scene *scene, const shal
     clear_stack();
     move_all(scene);
     assert_true(lives(scene, handle));
-    word = 0;
-    (void)word;
+    __asm__ volatile("" : : "m"(word));
 }
 
 static void test_large_objects(void **state)
@@ -294,8 +292,7 @@ static __attribute__((noinline)) void hold_value(struct scene *scene, const stru
     clear_stack();
     move_all(scene);
     assert_true(is_in_place(scene, objects, 7));
-    word = 0;
-    (void)word;
+    __asm__ volatile("" : : "m"(word));
 }
 
 static void test_values(void **state)
