@@ -42,6 +42,7 @@ static void round_local(void *context, struct mutator_local *local)
 static void remark_local(void *context, struct mutator_local *local)
 {
     struct mark *mark = context;
+    conservative_scan(&mark->conservative, mark->world, local);
     shade_offer(&mark->work, &local->shaded);
     bump_record(&local->bump, mark->memory);
 }
@@ -141,6 +142,7 @@ void mark_pages_begin(struct mark_pages *pages)
     written_begin(&pages->written);
     pages->searched = clock_nanoseconds();
     world->handshake(world->context, STAGE_TRACKED, begin_local, mark);
+    conservative_shade(&mark->conservative, &mark->work);
     mark_shade_shown(mark, world->visit_heap_roots);
     mark_trace(mark);
 }
@@ -156,6 +158,7 @@ void mark_pages_round(struct mark_pages *pages)
     workers_run(mark->workers, find_task, pages);
     pages->last_found = atomic_u64_load(&pages->found);
     world->handshake(world->context, STAGE_TRACKED, round_local, mark);
+    conservative_shade(&mark->conservative, &mark->work);
     mark_shade_shown(mark, world->visit_heap_roots);
     begin_slices(pages);
     mark_trace_with(mark, look_task, pages);
@@ -171,6 +174,7 @@ void mark_pages_remark(struct mark_pages *pages)
     world->stop(world->context);
     uint64_t stopped = clock_nanoseconds();
     world->visit_mutators(world->context, remark_local, mark);
+    conservative_shade(&mark->conservative, &mark->work);
     mark_shade_shown(mark, world->visit_roots);
     begin_slices(pages);
     mark_trace_with(mark, remark_task, pages);

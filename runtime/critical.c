@@ -145,6 +145,7 @@ void critical_end_stuck(struct mutator *mutator)
 
 shale_status shale_enter_critical(shale_mutator *api)
 {
+    INSIDE();
     struct mutator *mutator = mutator_of(api);
     shale_status status = mutator_check(mutator, "shale_enter_critical");
     if (status != SHALE_OK)
@@ -156,6 +157,7 @@ shale_status shale_enter_critical(shale_mutator *api)
 
 shale_status shale_leave_critical(shale_mutator *api)
 {
+    INSIDE();
     struct mutator *mutator = mutator_of(api);
     shale_status status = mutator_check(mutator, "shale_leave_critical");
     if (status != SHALE_OK)

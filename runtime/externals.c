@@ -163,6 +163,7 @@ static void add_bytes(shale_heap *heap, uint64_t bytes)
 
 shale_status shale_external_add(shale_mutator *api, size_t bytes)
 {
+    INSIDE();
     struct mutator *mutator = mutator_of(api);
     shale_status status = mutator_check(mutator, "shale_external_add");
     if (status == SHALE_OK)
@@ -172,6 +173,7 @@ shale_status shale_external_add(shale_mutator *api, size_t bytes)
 
 shale_status shale_external_remove(shale_heap *heap, size_t bytes)
 {
+    INSIDE();
     shale_status status = heap_check(heap, "shale_external_remove", NULL);
     if (status != SHALE_OK)
         return status;
@@ -208,6 +210,7 @@ static struct external_record *make_record(struct mutator *mutator, const struct
 shale_external *shale_external_create(shale_mutator *api, void *memory, size_t bytes,
                                       shale_external_free_function free_function, void *context)
 {
+    INSIDE();
     struct mutator *mutator = mutator_of(api);
     if (mutator_check(mutator, "shale_external_create") != SHALE_OK)
         return NULL;
@@ -274,6 +277,7 @@ static struct external_record *take_record(struct external_object *object)
 
 shale_status shale_external_release(shale_mutator *api, shale_external *external)
 {
+    INSIDE();
     struct mutator *mutator = mutator_of(api);
     shale_status status = check(mutator, external, "shale_external_release");
     if (status != SHALE_OK)

@@ -190,8 +190,10 @@ shale_mutator *shale_attach_with(shale_heap *heap, const shale_attach_options *o
     bump_init(&mutator->local.bump, chunk_size(heap));
     mutator->local.bump.conservative = conservative;
     mutator->local.last_large = 0;
+    /* Where there is no barrier, a stop before the store does no harm. */
+    bool stores_inside = conservative && heap->options.barrier != SHALE_BARRIER_PAGES;
     mutator->local.bump.api.barrier =
-        (heap->options.verify != 0 ? BARRIER_CHECK : 0) | (conservative ? BARRIER_STORE : 0);
+        (heap->options.verify != 0 ? BARRIER_CHECK : 0) | (stores_inside ? BARRIER_STORE : 0);
     mutator->heap = heap;
     mutator->owner = pthread_self();
     mutator->native = false;

@@ -30,22 +30,21 @@ enum feature {
     USE_PRESSURE = 256,     /* live data up to where allocations stall and fail */
     USE_FRAMES = 512,
     USE_MUTATOR_VISITOR = 1024,
-    USE_POLL = 2048,        /* shale_poll between steps */
-    USE_OTHER_HEAPS = 4096, /* a thread that makes, uses and destroys other heaps all the time */
-    USE_HASHES = 8192,      /* identity hashes */
-    USE_EXCHANGE = 16384,   /* stores that race with each other */
-    USE_WEAK = 32768,       /* weak references, ephemerons and finalizers beside the graphs */
-    USE_PINS = 65536,       /* objects pinned while the graphs change */
-    USE_CRITICAL = 131072,  /* critical sections */
+    USE_POLL = 2048,           /* shale_poll between steps */
+    USE_OTHER_HEAPS = 4096,    /* a thread that makes, uses and destroys other heaps all the time */
+    USE_HASHES = 8192,         /* identity hashes */
+    USE_EXCHANGE = 16384,      /* stores that race with each other */
+    USE_WEAK = 32768,          /* weak references, ephemerons and finalizers beside the graphs */
+    USE_PINS = 65536,          /* objects pinned while the graphs change */
+    USE_CRITICAL = 131072,     /* critical sections */
     USE_CONSERVATIVE = 262144, /* threads with conservative roots among the others */
     FEATURES = 524287
 };
 
 static const char *const feature_names[] = {
-    "shared",      "detach",       "native",   "collect", "start",       "move-slots",
-    "statistics",  "verify-often", "pressure", "frames",  "own-visitor", "poll",
-    "other-heaps", "hashes",       "exchange", "weak",    "pins",        "critical",
-    "conservative"};
+    "shared",       "detach",   "native", "collect",     "start",       "move-slots",  "statistics",
+    "verify-often", "pressure", "frames", "own-visitor", "poll",        "other-heaps", "hashes",
+    "exchange",     "weak",     "pins",   "critical",    "conservative"};
 
 struct run {
     uint64_t seed;
