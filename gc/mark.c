@@ -68,6 +68,13 @@ static void settle_local(void *context, struct mutator_local *local)
     (void)local;
 }
 
+/* What mutators keep for themselves may be what others wait for. */
+static bool memory_is_short(const struct memory *memory)
+{
+    enum { SHARE = 8 };
+    return region_free_count(&memory->regions) <= memory->regions.count / SHARE;
+}
+
 void mark_scan_local(struct mark *mark, struct mutator_local *local)
 {
     struct shading shading = {&mark->work, mark->memory, &local->shaded};
@@ -81,6 +88,7 @@ static void scan_local(void *context, struct mutator_local *local)
     struct mark *mark = context;
     mark_scan_local(mark, local);
     bump_start_recording(&local->bump, mark->memory);
+    cell_caches_start_recording(&local->cells, mark->memory, memory_is_short(mark->memory));
     local_set_barrier(local, BARRIER_OLD | BARRIER_PAGES);
 }
 
@@ -130,6 +138,7 @@ void mark_prepare(struct mark *mark)
 {
     struct region_table *regions = &mark->memory->regions;
     mark->memory->leads.complete = false;
+    cells_begin_cycle(mark->memory);
     /* A region that is taken meanwhile has nothing that the last cycle left. */
     for (region_number r = 0; r < region_touched(regions); r++) {
         region_begin_cycle(regions, r);

@@ -21,6 +21,7 @@
 
 #include "gc/packet.h"
 #include "heap/bump.h"
+#include "heap/cell_cache.h"
 
 enum mark_stage { STAGE_IDLE, STAGE_BEGUN, STAGE_TRACING, STAGE_DECIDED, STAGE_RECORDING, STAGE_TRACKED };
 
@@ -36,6 +37,7 @@ enum barrier {
 struct mutator_local {
     struct bump bump;      /* first: it begins with what <shale/inline.h> sees */
     struct packet *shaded; /* references to mark, not yet offered; NULL: none */
+    struct cell_caches cells;
 };
 
 static inline void local_set_barrier(struct mutator_local *local, uint32_t barrier)

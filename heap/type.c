@@ -1,5 +1,7 @@
 #include "heap/type.h"
 
+#include "heap/cells.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,6 +130,9 @@ static struct type *type_build(const shale_type_spec *spec)
      * smallest object is one granule. */
     type->api.array_base = (uint32_t)(spec->size + HEADER_SIZE + GRANULE_SIZE - 1);
     type->api.size = type->api.array_base & ~(uint32_t)(GRANULE_SIZE - 1);
+    type->api.cells = type->api.size <= OBJECT_SIZE_MAX
+                          ? cell_index(type->api.size, type->shape == SHAPE_POINTER_FREE)
+                          : CELL_INDEX_NONE;
     if (spec->element_size != 0 && spec->size <= SHALE_OBJECT_MAX)
         type->api.length_max = (uint32_t)((SHALE_OBJECT_MAX - spec->size) / spec->element_size);
     return type;

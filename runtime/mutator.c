@@ -97,6 +97,7 @@ shale_mutator *shale_attach(shale_heap *heap, shale_error *error)
         return NULL;
     }
     bump_init(&mutator->local.bump, chunk_size(heap));
+    cell_caches_init(&mutator->local.cells, &mutator->local.bump.api, chunk_size(heap));
     mutator->local.bump.api.barrier = heap->options.verify != 0 ? BARRIER_CHECK : 0;
     mutator->heap = heap;
     mutator->owner = pthread_self();
@@ -134,6 +135,7 @@ shale_status shale_detach(shale_mutator *api)
                               "the thread is in a critical section; leave it first");
     mutator_poll(mutator);
     bump_close(&mutator->local.bump, &mutator->heap->memory);
+    cell_caches_close(&mutator->local.cells, &mutator->heap->memory);
     root_list_clear(&mutator->roots);
     scopes_end(mutator);
     mark_detach(&mutator->heap->collector.mark, &mutator->local);

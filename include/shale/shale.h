@@ -341,6 +341,8 @@ typedef struct shale_statistics {
     shale_durations remark_pause; /* the global stop that ends marking, after all threads stopped */
     uint64_t mark_rounds;         /* searches for written pages while the program ran */
     uint64_t pages_rescanned;     /* pages looked at again, since they had been written to */
+    uint64_t pinned_bytes;        /* of used_bytes: in blocks of objects that were allocated pinned */
+    uint64_t pinned_free_bytes;   /* of pinned_bytes: free, for objects of the same sizes */
 } shale_statistics;
 
 /* Takes a snapshot of the heap's statistics. Any thread; neither waits for a stop nor for a cycle. */
@@ -461,6 +463,16 @@ static inline void *shale_allocate(shale_mutator *mutator, const shale_type *typ
 /* Allocates an object with an array of `length` elements, zeroed. As shale_allocate; also NULL, with
  * SHALE_ERROR_TOO_LARGE, when the object would be larger than the heap may be. */
 static inline void *shale_allocate_array(shale_mutator *mutator, const shale_type *type, size_t length);
+
+/* The same for objects that never move: their address is good for as long as they are alive, and plain C variables may hold
+ * it across calls that may collect as long as something else keeps them alive. They are not kept alive by being pinned, and
+ * what they refer to moves like anything else. From memory of their own: blocks of 256 KiB for each size of object, of
+ * which each thread has one for each size that it uses; so a few of them among many others take more memory, and
+ * memory that they leave behind is not packed. Not for objects with more than SHALE_OBJECT_MAX bytes (SHALE_ERROR_TOO_LARGE). The
+ * first is inline. Any attached thread; may collect. */
+static inline void *shale_allocate_pinned(shale_mutator *mutator, const shale_type *type);
+static inline void *shale_allocate_pinned_array(shale_mutator *mutator, const shale_type *type,
+                                                size_t length);
 
 /* ------------------------------------------------------------------------------------------------ */
 /* Stores                                                                                             */
