@@ -36,13 +36,14 @@ enum feature {
     USE_WEAK = 32768,       /* weak references, ephemerons and finalizers beside the graphs */
     USE_PINS = 65536,       /* objects pinned while the graphs change */
     USE_CRITICAL = 131072,  /* critical sections */
-    FEATURES = 262143
+    USE_CELLS = 262144,     /* objects that were allocated pinned */
+    FEATURES = 524287
 };
 
 static const char *const feature_names[] = {
-    "shared",      "detach",       "native",   "collect", "start",       "move-slots",
-    "statistics",  "verify-often", "pressure", "frames",  "own-visitor", "poll",
-    "other-heaps", "hashes",       "exchange", "weak",    "pins",        "critical"};
+    "shared",       "detach",   "native", "collect",     "start", "move-slots",  "statistics",
+    "verify-often", "pressure", "frames", "own-visitor", "poll",  "other-heaps", "hashes",
+    "exchange",     "weak",     "pins",   "critical",    "cells"};
 
 struct run {
     uint64_t seed;
@@ -201,6 +202,7 @@ static void *work(void *argument)
     shadow_weak_init(&weak, &graph);
     graph.move_slots = uses(run, USE_MOVE_SLOTS);
     graph.hashes = uses(run, USE_HASHES);
+    graph.pinned = uses(run, USE_CELLS);
     graph.null_is_error = !uses(run, USE_PRESSURE);
     if (uses(run, USE_PRESSURE))
         graph.budget = run->options.heap_size / run->threads;
@@ -417,6 +419,7 @@ static void one_run(uint64_t seed, unsigned milliseconds)
     shadow_weak_init(&run.shared_weak, &run.shared);
     run.shared.move_slots = uses(&run, USE_MOVE_SLOTS);
     run.shared.hashes = uses(&run, USE_HASHES);
+    run.shared.pinned = uses(&run, USE_CELLS);
     run.shared.null_is_error = !uses(&run, USE_PRESSURE);
     shale_mutator *mutator = stress_attach(run.heap);
     exchange_init(&run.exchange, run.heap, mutator);
