@@ -78,7 +78,7 @@ static void zero(struct memory *memory, const struct cell_block *block, const st
     size_t first = block->start + ((size_t)word << CHUNK_SHIFT) - HEADER_SIZE;
     size_t size = (size_t) class->granules << GRANULE_SHIFT;
     char *view = memory->announce ? memory->views.alias : memory->views.mutator;
-    if (page_states_active(&memory->pages)) {
+    if (block->start < memory->views.flipped && page_states_active(&memory->pages)) {
         size_t last = first + granule_start(63 - (granule_number)__builtin_clzll(cells));
         publish_vacant(memory, block, class, first + granule_start((granule_number)__builtin_ctzll(cells)),
                        last + size);

@@ -3,16 +3,29 @@
 #include "heap/announce.h"
 #include "heap/memory.h"
 
+/* Where the space of a kind starts. */
+static size_t space_start(const struct views *views, enum cell_kind kind)
+{
+    return kind == CELLS_POINTER_FREE ? views->data : 0;
+}
+
 void cells_table_sizes(const struct views *views, size_t sizes[CELL_TABLES])
 {
-    sizes[0] = (views->regions >> REGION_SHIFT) * sizeof(struct cell_slab);
-    sizes[1] = (views->regions >> CHUNK_SHIFT) * sizeof(uint64_t);
+    size_t spaces[CELL_KINDS] = {views->regions, views->size - views->data};
+    for (unsigned kind = 0; kind < CELL_KINDS; kind++) {
+        sizes[2 * kind] = (spaces[kind] >> REGION_SHIFT) * sizeof(struct cell_slab);
+        sizes[2 * kind + 1] = (spaces[kind] >> CHUNK_SHIFT) * sizeof(uint64_t);
+    }
 }
 
 void cells_init(struct cells *cells, void *const tables[CELL_TABLES])
 {
-    *cells = (struct cells){.slabs = tables[0], .taken = tables[1]};
+    *cells = (struct cells){.all = NULL};
     pthread_mutex_init(&cells->lock, NULL);
+    for (unsigned kind = 0; kind < CELL_KINDS; kind++) {
+        cells->slabs[kind] = tables[2 * kind];
+        cells->taken[kind] = tables[2 * kind + 1];
+    }
     for (unsigned class = 0; class < SIZE_CLASS_COUNT; class ++)
         cells->classes[class] = size_class_describe(class);
 }
@@ -27,6 +40,11 @@ void cells_destroy(struct cells *cells)
 static unsigned index_of(const struct cell_block *block)
 {
     return (unsigned)atomic_u8_load(&block->index) - 1;
+}
+
+static enum cell_kind kind_of(unsigned index)
+{
+    return index % CELL_KINDS;
 }
 
 static const struct size_class *class_of(const struct cells *cells, const struct cell_block *block)
@@ -70,18 +88,19 @@ static void unlist_block(struct cells *cells, struct cell_block *block)
 }
 
 /* What of a slab is in use has changed: whether there is room for small blocks. */
-static void list_slab(struct cells *cells, struct cell_slab *slab)
+static void list_slab(struct cells *cells, struct cell_slab *slab, enum cell_kind kind)
 {
+    struct cell_slab **head = &cells->with_room[kind];
     bool room = slab->used != 0 && slab->used != UINT8_MAX;
     if (room == slab->listed)
         return;
     slab->listed = room;
     if (room) {
-        slab->next_with_room = cells->with_room;
+        slab->next_with_room = *head;
         slab->previous_with_room = NULL;
-        if (cells->with_room != NULL)
-            cells->with_room->previous_with_room = slab;
-        cells->with_room = slab;
+        if (*head != NULL)
+            (*head)->previous_with_room = slab;
+        *head = slab;
         return;
     }
     if (slab->next_with_room != NULL)
@@ -89,7 +108,7 @@ static void list_slab(struct cells *cells, struct cell_slab *slab)
     if (slab->previous_with_room != NULL)
         slab->previous_with_room->next_with_room = slab->next_with_room;
     else
-        cells->with_room = slab->next_with_room;
+        *head = slab->next_with_room;
 }
 
 /* ---- slabs and blocks ------------------------------------------------------------------------------ */
@@ -119,8 +138,10 @@ static struct cell_block *make_block(struct memory *memory, struct cell_slab *sl
     uint8_t parts = parts_of(cell_class(cells, index), part);
     size_t start = slab->start + part * SMALL_BLOCK_SIZE;
     block->start = start;
-    block->live = (atomic_u64 *)memory->live_bits + (start >> CHUNK_SHIFT);
-    block->taken = (atomic_u64 *)cells->taken + (start >> CHUNK_SHIFT);
+    enum cell_kind kind = kind_of(index);
+    block->live = kind == CELLS_POINTER_FREE ? memory->fixed.marks + (fixed_bit(&memory->fixed, start) >> 6)
+                                             : (atomic_u64 *)memory->live_bits + (start >> CHUNK_SHIFT);
+    block->taken = cells->taken[kind] + ((start - space_start(&memory->views, kind)) >> CHUNK_SHIFT);
     block->owned = true;
     block->listed = false;
     block->clean = (slab->clean & parts) == parts;
@@ -128,7 +149,7 @@ static struct cell_block *make_block(struct memory *memory, struct cell_slab *sl
     slab->clean &= (uint8_t)~parts;
     atomic_u8_store_release(&block->index, (uint8_t)(index + 1));
     atomic_u64_fetch_add(&cells->free_bytes, -block_size(cell_class(cells, index)));
-    list_slab(cells, slab);
+    list_slab(cells, slab, kind);
     return block;
 }
 
@@ -136,15 +157,15 @@ static struct cell_block *make_block(struct memory *memory, struct cell_slab *sl
 static void unmake_block(struct cells *cells, struct cell_slab *slab, struct cell_block *block)
 {
     const struct size_class *class = class_of(cells, block);
+    enum cell_kind kind = kind_of(index_of(block));
     unlist_block(cells, block);
     slab->used &= (uint8_t)~parts_of(class, (unsigned)(block - slab->blocks));
     atomic_u8_store(&block->index, 0);
     atomic_u64_fetch_add(&cells->free_bytes, block_size(class));
-    list_slab(cells, slab);
+    list_slab(cells, slab, kind);
 }
 
-/* Without the lock. NULL: there is no memory. */
-static struct cell_slab *take_slab(struct memory *memory, uint32_t reserve)
+static struct cell_slab *take_pinned_region(struct memory *memory, uint32_t reserve)
 {
     region_number region = region_take(&memory->regions, REGION_ALLOCATING, reserve);
     if (region == REGION_NONE)
@@ -154,10 +175,28 @@ static struct cell_slab *take_slab(struct memory *memory, uint32_t reserve)
         budget_fit(&memory->fixed.budget);
     memory_unseal_region(memory, region);
     memory->regions.regions[region].top = REGION_SIZE;
-    struct cell_slab *slab = &memory->cells.slabs[region];
+    struct cell_slab *slab = &memory->cells.slabs[CELLS_WITH_SLOTS][region];
     slab->start = region_start(region);
     slab->clean = dirty ? 0 : UINT8_MAX;
     region_set_state(&memory->regions, region, REGION_PINNED);
+    return slab;
+}
+
+/* Runs lie anywhere, but no two of them start in the same REGION_SIZE bytes. */
+static struct cell_slab *take_run(struct memory *memory, uint32_t reserve)
+{
+    struct fixed *fixed = &memory->fixed;
+    bool dirty;
+    size_t start = fixed_take(fixed, &fixed->data, (page_number)(REGION_SIZE >> memory->views.page_shift),
+                              reserve, &dirty);
+    if (start == OFFSET_NONE)
+        return NULL;
+    if (memory->announce)
+        announce_free(views_mutator(&memory->views, start), REGION_SIZE);
+    struct cell_slab *slab = &memory->cells.slabs[CELLS_POINTER_FREE][region_of(start - memory->views.data)];
+    slab->start = start;
+    slab->clean = dirty ? 0 : UINT8_MAX;
+    page_runs_set_state(&fixed->data, fixed_page(fixed, &fixed->data, start), RUN_BLOCK);
     return slab;
 }
 
@@ -187,6 +226,10 @@ static void unlink_slab(struct cells *cells, struct cell_slab *slab)
 /* Without the lock. */
 static void give_back(struct memory *memory, const struct cell_slab *slab)
 {
+    if (slab->start >= memory->views.data) {
+        fixed_free(&memory->fixed, slab->start);
+        return;
+    }
     memory_seal_region(memory, region_of(slab->start));
     region_free(&memory->regions, region_of(slab->start));
 }
@@ -204,7 +247,7 @@ static struct cell_block *find_block(struct memory *memory, unsigned index)
         block->clean = false;
         return block;
     }
-    struct cell_slab *slab = cells->with_room;
+    struct cell_slab *slab = cells->with_room[kind_of(index)];
     if (slab == NULL || is_large(cell_class(cells, index)))
         return NULL;
     return make_block(memory, slab, (unsigned)__builtin_ctz(~(unsigned)slab->used), index);
@@ -218,7 +261,8 @@ struct cell_block *cells_take_block(struct memory *memory, unsigned index, uint3
     pthread_mutex_unlock(&cells->lock);
     if (block != NULL)
         return block;
-    struct cell_slab *slab = take_slab(memory, reserve);
+    struct cell_slab *slab = kind_of(index) == CELLS_POINTER_FREE ? take_run(memory, reserve)
+                                                                  : take_pinned_region(memory, reserve);
     if (slab == NULL)
         return NULL;
     *fresh = true;
@@ -269,6 +313,8 @@ void cells_reserve_born(struct memory *memory, struct cell_block *block, unsigne
     if ((atomic_u64_load(&block->taken[word]) & cells) != 0)
         atomic_u64_and_release(&block->taken[word], ~cells);
     atomic_u64_or_release(&block->live[word], cells);
+    if (block->start >= memory->views.regions)
+        return;
     size_t first = block->start + ((size_t)word << CHUNK_SHIFT);
     size_t size = (size_t)class_of(&memory->cells, block)->granules << GRANULE_SHIFT;
     size_t from = first + granule_start((granule_number)__builtin_ctzll(cells)) - HEADER_SIZE;
@@ -323,6 +369,8 @@ static void keep_late_births(struct memory *memory, struct cell_slab *slab, stru
         uint64_t late = atomic_u64_load(&block->live[word]) & ~atomic_u64_load(&block->taken[word]);
         if (late != 0)
             atomic_u64_or_release(&block->taken[word], late);
+        if (block->start >= memory->views.regions)
+            atomic_u64_store_release(&block->live[word], 0);
     }
 }
 
@@ -376,17 +424,34 @@ region_number cells_sweep(struct memory *memory)
 
 /* ---- anyone ---------------------------------------------------------------------------------------- */
 
+/* The slab that an offset lies in, if it lies in any. */
+static const struct cell_slab *find_slab(const struct memory *memory, size_t offset)
+{
+    const struct views *views = &memory->views;
+    if (offset < views->regions &&
+        region_get_state_acquire(&memory->regions, region_of(offset)) == REGION_PINNED)
+        return &memory->cells.slabs[CELLS_WITH_SLOTS][region_of(offset)];
+    if (offset < views->data || offset >= views->size)
+        return NULL;
+    const struct page_runs *runs = &memory->fixed.data;
+    page_number first = page_runs_find(runs, fixed_page(&memory->fixed, runs, offset));
+    if (first == RUN_NONE || page_runs_state(runs, first) != RUN_BLOCK)
+        return NULL;
+    size_t start = fixed_page_start(&memory->fixed, runs, first);
+    return &memory->cells.slabs[CELLS_POINTER_FREE][region_of(start - views->data)];
+}
+
 size_t cells_object(const struct memory *memory, size_t offset)
 {
     const struct cells *cells = &memory->cells;
-    if (offset >= memory->views.regions)
+    const struct cell_slab *slab = find_slab(memory, offset);
+    if (slab == NULL)
         return OFFSET_NONE;
     /* A large block has the slab to itself. */
-    const struct cell_slab *slab = &cells->slabs[region_of(offset)];
     const struct cell_block *block = &slab->blocks[0];
     unsigned index = atomic_u8_load_acquire(&block->index);
     if (index == 0 || !is_large(cell_class(cells, index - 1))) {
-        block = &slab->blocks[offset % REGION_SIZE / SMALL_BLOCK_SIZE];
+        block = &slab->blocks[(offset - slab->start) / SMALL_BLOCK_SIZE];
         index = atomic_u8_load_acquire(&block->index);
     }
     if (index == 0 || offset - block->start < HEADER_SIZE)
@@ -405,5 +470,6 @@ size_t cells_object(const struct memory *memory, size_t offset)
 
 bool cells_is_born(const struct memory *memory, size_t offset)
 {
-    return !bits_test_shared(memory->cells.taken, granule_of(offset));
+    const atomic_u64 *taken = memory->cells.taken[CELLS_WITH_SLOTS];
+    return (atomic_u64_load(&taken[offset >> CHUNK_SHIFT]) >> (granule_of(offset) & 63) & 1) == 0;
 }

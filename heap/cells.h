@@ -1,6 +1,8 @@
 /*
  * Cells: memory for small objects that never move. *Slabs* of a region's size are cut into *blocks*, and each of these into
- * cells of one size class: a slab is one large block, or up to eight small ones.
+ * cells of one size class: a slab is one large block, or up to eight small ones. Objects with slots are in slabs that are regions
+ * (REGION_PINNED); pointer-free ones in slabs that are runs of pages of the data space (RUN_BLOCK), which is never stale [io].
+ * For these *live* is their mark [fixed].
  *
  * [cells] Two bits of each cell say what it is. *Taken*: it holds an object, or a mutator has it in reserve; *live* is what
  * it is for all objects [live]. A cell is free when it has neither.
@@ -86,17 +88,18 @@ struct cell_slab {
 struct cells {
     pthread_mutex_t lock;
     struct size_class classes[SIZE_CLASS_COUNT];
-    struct cell_slab *slabs; /* by region */
-    uint64_t *taken;         /* per granule of the region space */
+    struct cell_slab
+        *slabs[CELL_KINDS];        /* of a space, by where they start in regions from the space's start */
+    atomic_u64 *taken[CELL_KINDS]; /* per granule of the space */
     struct cell_slab *all;
-    struct cell_slab *with_room;
+    struct cell_slab *with_room[CELL_KINDS];
     struct cell_block *with_free[CELL_INDICES];
     atomic_u64 slab_bytes; /* of all slabs */
     atomic_u64 free_bytes; /* of free cells in blocks on lists, and of slabs where there is no block */
 };
 
 /* Bytes of each table that cells_init is given, zeroed. */
-enum { CELL_TABLES = 2 };
+enum { CELL_TABLES = 2 * CELL_KINDS };
 void cells_table_sizes(const struct views *views, size_t sizes[CELL_TABLES]);
 void cells_init(struct cells *cells, void *const tables[CELL_TABLES]);
 void cells_destroy(struct cells *cells);
@@ -126,7 +129,7 @@ void cells_reserve_born(struct memory *memory, struct cell_block *block, unsigne
 
 /* ---- the collector --------------------------------------------------------------------------------- */
 
-/* Before live bits are cleared. */
+/* Before live bits are cleared; clears those that are marks of fixed objects. */
 void cells_begin_cycle(struct memory *memory);
 
 /* Marking is complete and all mutators record: what is not live is free, and slabs that hold nothing are given back. Returns

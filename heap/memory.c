@@ -179,9 +179,10 @@ size_t memory_fixed_object(const struct memory *memory, size_t offset)
     const struct views *views = &memory->views;
     if (offset >= views->regions && offset < views->flipped)
         return object_in(memory, &memory->fixed.large, offset);
-    if (offset >= views->data && offset < views->size)
-        return object_in(memory, &memory->fixed.data, offset);
-    return OFFSET_NONE;
+    if (offset < views->data || offset >= views->size)
+        return OFFSET_NONE;
+    size_t object = object_in(memory, &memory->fixed.data, offset);
+    return object != OFFSET_NONE ? object : cells_object(memory, offset);
 }
 
 size_t memory_fixed_size(const struct memory *memory, size_t offset)

@@ -52,7 +52,7 @@ static int set_up(void **state)
     os_simulated_init(&scene->os, 4096);
     model_create(&scene->model, &scene->os.os, 2 * HEAP_SIZE_MIN, &scene->random);
     scene->memory = &scene->model.memory;
-    scene->covered = calloc(scene->memory->views.regions >> GRANULE_SHIFT, 1);
+    scene->covered = calloc(scene->memory->views.size >> GRANULE_SHIFT, 1);
     *state = scene;
     return 0;
 }
@@ -82,6 +82,14 @@ static void cover(struct scene *scene, const struct object *object, bool covered
 static char *payload_of(const struct scene *scene, const struct object *object)
 {
     return views_mutator(&scene->memory->views, object->offset);
+}
+
+static bool has_slots(const struct scene *scene, const struct object *object)
+{
+    bool slots = memory_type(scene->memory, object->header)->shape != SHAPE_POINTER_FREE;
+    assert_int_equal(slots, object->offset < scene->memory->views.regions);
+    assert_true(slots || object->offset >= scene->memory->views.data);
+    return slots;
 }
 
 static void check_object(const struct scene *scene, const struct object *object)
@@ -149,8 +157,8 @@ static void allocate(struct scene *scene)
     memset(payload, object->filler, object->size - HEADER_SIZE);
     cover(scene, object, true);
     /* After a cycle without a flip what was reserved in it is still live; that lapses when the next begins. */
-    assert_true(!object->born || bits_test(scene->memory->live_bits, granule_of(object->offset)));
-    if (object->born)
+    assert_true(!object->born || memory_is_live(scene->memory, object->offset));
+    if (object->born && has_slots(scene, object))
         assert_true(
             atomic_u8_load(&scene->memory->leads.stored[memory_page(scene->memory, object->offset)]) != 0);
     scene->count++;
@@ -189,8 +197,10 @@ static void check_found(const struct scene *scene, struct test_random *random)
         assert_int_equal(cells_object(scene->memory, byte), object->offset);
         assert_int_equal(cells_object(scene->memory, object->offset), object->offset);
     }
+    const struct views *views = &scene->memory->views;
     for (unsigned i = 0; i < 500; i++) {
-        size_t byte = test_random_below(random, scene->memory->views.regions - HEADER_SIZE);
+        size_t byte = test_random_below(random, views->regions - HEADER_SIZE);
+        byte += i % 2 != 0 ? views->data : 0;
         if (!scene->covered[granule_of(byte + HEADER_SIZE)])
             assert_int_equal(cells_object(scene->memory, byte), OFFSET_NONE);
     }
@@ -212,6 +222,10 @@ static void check_live_bits(const struct scene *scene)
          granule = bits_next(memory->live_bits, granule + 1, end)) {
         assert_int_equal(cells_object(memory, granule_start(granule)), granule_start(granule));
         live++;
+    }
+    for (size_t i = 0; i < scene->count; i++) {
+        assert_true(memory_is_live(memory, scene->objects[i].offset));
+        live += !has_slots(scene, &scene->objects[i]);
     }
     assert_int_equal(live, scene->count);
 }
@@ -249,12 +263,16 @@ static void mark(struct scene *scene, unsigned live_percent)
     for (size_t i = 0; i < scene->count;) {
         struct object *object = &scene->objects[i];
         check_object(scene, object);
-        assert_int_equal(cells_is_born(scene->memory, object->offset), object->born);
+        if (has_slots(scene, object))
+            assert_int_equal(cells_is_born(scene->memory, object->offset), object->born);
         if (!object->born && !test_random_chance(&scene->random, live_percent)) {
             forget(scene, object);
             continue;
         }
-        bits_set_shared(scene->memory->live_bits, granule_of(object->offset));
+        if (has_slots(scene, object))
+            bits_set_shared(scene->memory->live_bits, granule_of(object->offset));
+        else
+            fixed_mark(&scene->memory->fixed, object->offset);
         if (test_random_chance(&scene->random, 5))
             run_mutators(scene, 5);
         i++;
@@ -301,7 +319,7 @@ static void cycle(struct scene *scene, unsigned live_percent)
     stop_recording(scene);
     run_mutators(scene, 300);
     if (flipped) {
-        page_release_rest(&memory->pages,
+        page_release_rest(&memory->pages, 0,
                           memory_page(memory, region_start(region_touched(&memory->regions))));
         page_states_settle(&memory->pages);
     }
