@@ -4,11 +4,13 @@
  */
 #include "tests/support/stress_support.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -188,6 +190,69 @@ static void test_addresses_and_contents_stay(void **state)
     }
 }
 
+/* ---- system calls ---------------------------------------------------------------------------------- */
+
+/* [io] Pinned bytes go through a pipe, by system calls that read and write them where they are, while everything moves. */
+static void *pipe_bytes(void *argument)
+{
+    enum { BUFFERS = 20, BYTES = 3000 };
+    const struct worker *worker = argument;
+    struct {
+        unsigned char *buffers[BUFFERS];
+        struct cell *garbage;
+    } local = {{NULL}, NULL};
+    int ends[2];
+    struct stress_random random = stress_random_make(stress_seed() * 8 + worker->index);
+    STRESS_CHECK(pipe(ends) == 0, "no pipe");
+    shale_mutator *mutator = stress_attach(worker->setting->heap);
+    shale_frame frame;
+    shale_frame_push(mutator, &frame, &local, BUFFERS + 1);
+    shale_statistics statistics;
+    do {
+        for (int i = 0; i < 100; i++) {
+            uint32_t from = stress_random_below(&random, BUFFERS);
+            uint32_t to = stress_random_below(&random, BUFFERS);
+            size_t length = 1 + stress_random_below(&random, BYTES);
+            local.buffers[from] = shale_allocate_pinned_array(mutator, worker->setting->bytes, length);
+            local.buffers[to] = shale_allocate_pinned_array(mutator, worker->setting->bytes, length);
+            local.garbage = shale_allocate_array(mutator, worker->setting->cell, length / 8);
+            STRESS_CHECK(local.buffers[from] != NULL && local.buffers[to] != NULL && local.garbage != NULL,
+                         "no memory");
+            memset(local.buffers[from], i + 1, length);
+            STRESS_CHECK(write(ends[1], local.buffers[from], length) == (ssize_t)length, "write: %s",
+                         strerror(errno));
+            STRESS_CHECK(read(ends[0], local.buffers[to], length) == (ssize_t)length, "read: %s",
+                         strerror(errno));
+            for (size_t byte = 0; byte < length; byte++)
+                STRESS_CHECK(local.buffers[to][byte] == i + 1, "a byte that was read is wrong");
+        }
+        if (worker->index == 0)
+            STRESS_CHECK(shale_collect_start(mutator, SHALE_COLLECT_MOVE_ALL) == SHALE_OK, "collecting");
+        shale_heap_statistics(worker->setting->heap, &statistics);
+    } while (statistics.cycles < worker->setting->cycles);
+    shale_frame_pop(mutator, &frame);
+    STRESS_CHECK(shale_detach(mutator) == SHALE_OK, "detaching");
+    close(ends[0]);
+    close(ends[1]);
+    return NULL;
+}
+
+static void test_system_calls_on_pinned_bytes(void **state)
+{
+    (void)state;
+    for (unsigned mode = 0; mode < STRESS_MODES; mode++) {
+        shale_options options;
+        stress_options(&options, (enum stress_mode)mode, (size_t)32 << 20, NULL);
+        struct setting setting = {.heap = stress_heap(&options), .cycles = stress_quick() ? 30 : 100};
+        register_types(&setting);
+        struct worker workers[THREADS];
+        for (unsigned i = 0; i < THREADS; i++)
+            workers[i] = (struct worker){&setting, i};
+        stress_threads(THREADS, pipe_bytes, workers, sizeof workers[0]);
+        stress_heap_end(setting.heap);
+    }
+}
+
 /* ---- exhaustion ------------------------------------------------------------------------------------ */
 
 struct filling {
@@ -298,6 +363,7 @@ int main(int argc, char **argv)
     (void)argc;
     stress_begin(argv[0]);
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_addresses_and_contents_stay),
+                                       cmocka_unit_test(test_system_calls_on_pinned_bytes),
                                        cmocka_unit_test(test_each_when_the_other_is_full)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

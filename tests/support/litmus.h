@@ -86,6 +86,7 @@ struct litmus_program {
     bool pages;                     /* marked without a barrier, */
     unsigned rounds;                /* with so many rounds before the remark */
     bool no_packets;                /* all are in use: everything is shaded in place */
+    bool cells;                     /* objects are allocated pinned */
     bool detached[LITMUS_MUTATORS]; /* at first */
     bool hidden[LITMUS_ROOTS];      /* roots that no visitor shows at first */
     enum litmus_object slots[LITMUS_OBJECTS][LITMUS_SLOTS];
