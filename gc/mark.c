@@ -68,11 +68,13 @@ static void settle_local(void *context, struct mutator_local *local)
     (void)local;
 }
 
-/* What mutators keep for themselves may be what others wait for. */
-static bool memory_is_short(const struct memory *memory)
+void mark_reserve_births(struct mark *mark, struct mutator_local *local)
 {
     enum { SHARE = 8 };
-    return region_free_count(&memory->regions) <= memory->regions.count / SHARE;
+    /* What mutators keep for themselves may be what others wait for. */
+    const struct region_table *regions = &mark->memory->regions;
+    bool give_all = region_free_count(regions) <= regions->count / SHARE;
+    cell_caches_start_recording(&local->cells, mark->memory, give_all);
 }
 
 void mark_scan_local(struct mark *mark, struct mutator_local *local)
@@ -88,7 +90,7 @@ static void scan_local(void *context, struct mutator_local *local)
     struct mark *mark = context;
     mark_scan_local(mark, local);
     bump_start_recording(&local->bump, mark->memory);
-    cell_caches_start_recording(&local->cells, mark->memory, memory_is_short(mark->memory));
+    mark_reserve_births(mark, local);
     local_set_barrier(local, BARRIER_OLD | BARRIER_PAGES);
 }
 

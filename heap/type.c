@@ -6,10 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What a header of zeros stands for: cells in reserve [cells], which marking and page building come by. They find an object of
+ * one granule without slots. */
+static struct type no_object = {.api = {.array_base = GRANULE_SIZE}, .shape = SHAPE_POINTER_FREE};
+
 void type_table_init(struct type_table *table, struct type **types)
 {
     pthread_mutex_init(&table->lock, NULL);
     table->types = types;
+    types[0] = &no_object;
     atomic_u32_store(&table->count, 1); /* 0 is no type */
 }
 

@@ -472,7 +472,9 @@ static inline void *shale_allocate_array(shale_mutator *mutator, const shale_typ
  * From memory of their own: blocks of 32 KiB (256 KiB for objects of more than 2 KiB) for each size of object, of which each
  * thread has one for each size that it uses; so a few of them take more memory than their sizes, and memory that they leave
  * behind is used for objects of the same size only, unless a whole block is empty. Objects with more than SHALE_OBJECT_MAX
- * bytes never move anyway. The first is inline. Any attached thread; may collect. */
+ * bytes never move anyway. The first is inline. Any attached thread; may collect.
+ * In a heap without a write barrier (SHALE_BARRIER_PAGES) a type's own visitor may be shown an object before its fields
+ * are set, all zero. */
 static inline void *shale_allocate_pinned(shale_mutator *mutator, const shale_type *type);
 static inline void *shale_allocate_pinned_array(shale_mutator *mutator, const shale_type *type,
                                                 size_t length);
