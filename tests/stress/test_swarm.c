@@ -74,6 +74,12 @@ static bool uses(const struct run *run, enum feature feature)
 
 /* ---- a thread -------------------------------------------------------------------------------------- */
 
+/* Each thread may have a block for each size of pinned objects: more than the smallest heaps hold. */
+static bool null_is_error(const struct run *run)
+{
+    return !uses(run, USE_PRESSURE) && !uses(run, USE_CELLS);
+}
+
 static enum shadow_show draw_show(const struct run *run, struct stress_random *random)
 {
     uint32_t draw = stress_random_below(random, 3);
@@ -203,7 +209,7 @@ static void *work(void *argument)
     graph.move_slots = uses(run, USE_MOVE_SLOTS);
     graph.hashes = uses(run, USE_HASHES);
     graph.pinned = uses(run, USE_CELLS);
-    graph.null_is_error = !uses(run, USE_PRESSURE);
+    graph.null_is_error = null_is_error(run);
     if (uses(run, USE_PRESSURE))
         graph.budget = run->options.heap_size / run->threads;
 
@@ -420,7 +426,7 @@ static void one_run(uint64_t seed, unsigned milliseconds)
     run.shared.move_slots = uses(&run, USE_MOVE_SLOTS);
     run.shared.hashes = uses(&run, USE_HASHES);
     run.shared.pinned = uses(&run, USE_CELLS);
-    run.shared.null_is_error = !uses(&run, USE_PRESSURE);
+    run.shared.null_is_error = null_is_error(&run);
     shale_mutator *mutator = stress_attach(run.heap);
     exchange_init(&run.exchange, run.heap, mutator);
     STRESS_CHECK(shale_detach(mutator) == SHALE_OK, "detaching");
