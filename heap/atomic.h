@@ -167,6 +167,12 @@ static inline void atomic_fence_full(void)
     AO_nop_full();
 }
 
+/* Orders accesses as far as a signal handler or debugger on this thread can see them. */
+static inline void atomic_fence_compiler(void)
+{
+    AO_compiler_barrier();
+}
+
 /* What a loop that waits for another thread does between two looks. */
 static inline void atomic_pause(void)
 {

@@ -186,7 +186,7 @@ static uintptr_t take_cell(struct cell_caches *caches, const struct memory *memo
         announce_object((const void *)(address - HEADER_SIZE),
                         object_size(memory_type(memory, header), header));
     atomic_u64_store((atomic_u64 *)(address - HEADER_SIZE), header);
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    atomic_fence_compiler();
     *run &= *run - 1;
     return address;
 }
