@@ -2,6 +2,7 @@
 
 #include "gc/hold_back.h"
 #include "heap/announce.h"
+#include "heap/cells.h"
 #include "heap/live_bits.h"
 #include "heap/object.h"
 
@@ -95,12 +96,25 @@ static void note_stored(struct memory *memory, size_t from, size_t to)
         atomic_u8_store(&memory->leads.stored[page], 1);
 }
 
-/* The last that was allocated in the large space, if it still lives. */
-static void note_last_large(const struct conservative *conservative, size_t offset)
+static bool is_in_cells(const struct memory *memory, size_t offset)
+{
+    return offset < memory->views.regions &&
+           region_get_state(&memory->regions, region_of(offset)) == REGION_PINNED;
+}
+
+/* The last that was allocated large or pinned, if it still lives. */
+static void note_last_fixed(struct conservative *conservative, size_t offset)
 {
     struct memory *memory = conservative->memory;
-    if (offset != 0 && offset < memory->views.flipped && memory_fixed_object(memory, offset) == offset)
+    if (is_in_cells(memory, offset) && cells_object(memory, offset) == offset) {
+        size_t end = offset - HEADER_SIZE + memory_object_size(memory, offset);
+        note_words(conservative, (const uint64_t *)views_alias(&memory->views, offset),
+                   (const uint64_t *)views_alias(&memory->views, end));
+        note_stored(memory, offset, end);
+    } else if (offset >= memory->views.regions && offset < memory->views.flipped &&
+               memory_fixed_object(memory, offset) == offset) {
         note_stored(memory, offset, offset + memory_fixed_size(memory, offset) - FIXED_FIRST_OBJECT);
+    }
 }
 
 /* Through the alias view: where the pages are not stale yet, it is all the same. */
@@ -126,7 +140,7 @@ void conservative_scan(struct conservative *conservative, const struct world *wo
         return;
     world->visit_stacks(world->context, local, note_words, conservative);
     note_last_object(conservative, &local->bump);
-    note_last_large(conservative, local->last_large);
+    note_last_fixed(conservative, local->last_fixed);
 }
 
 /* The object that the byte at an offset belongs to; OFFSET_NONE: none that may be marked. */
@@ -134,6 +148,8 @@ static size_t find_object(struct conservative *conservative, size_t offset)
 {
     if (offset >= conservative->memory->views.regions)
         return memory_fixed_object(conservative->memory, offset);
+    if (is_in_cells(conservative->memory, offset))
+        return cells_object(conservative->memory, offset);
     granule_number granule = starts_find(&conservative->starts, granule_of(offset));
     return granule != GRANULE_NONE ? granule_start(granule) : OFFSET_NONE;
 }

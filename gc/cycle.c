@@ -176,6 +176,7 @@ void cycle_run(struct collector *collector, uint64_t number, enum plan_scope sco
     mark(collector);
     cycle_pace_marked(collector);
     outcome.swept = large_sweep(collector->memory);
+    outcome.freed = cells_sweep(collector->memory);
     plan(collector, scope);
     outcome_of_plan(&outcome, collector);
     if (outcome.evacuated == 0) {

@@ -26,11 +26,11 @@ void outcome_of_plan(struct cycle_outcome *outcome, struct collector *collector)
 {
     const struct plan *plan = &collector->plan;
     outcome->moved = plan->bytes;
-    outcome->freed = plan->freed_count;
+    outcome->freed += plan->freed_count;
     outcome->evacuated = plan->evacuated_count;
     outcome->destinations = plan->destination_count;
     outcome->gained = plan->progress || outcome->swept.objects != 0 ||
-                      plan->freed_count + plan->evacuated_count > plan->destination_count;
+                      outcome->freed + plan->evacuated_count > plan->destination_count;
     outcome->faults_before = collector_faults(collector);
     report_pins(collector);
 }

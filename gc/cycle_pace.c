@@ -51,9 +51,13 @@ void cycle_pace_end(struct collector *collector, const struct cycle_outcome *out
     struct pace_moment now = moment(collector);
     /* Compaction took regions before it gave any back. */
     uint32_t copies = outcome->destinations > outcome->freed ? outcome->destinations - outcome->freed : 0;
+    /* Free cells are had before regions are taken for others. */
+    uint32_t used = regions->count - region_free_count(regions);
+    uint32_t spare = cells_spare(&collector->memory->cells);
+    used -= spare < used ? spare : used;
     struct pace_outcome result = {
         .live = atomic_u64_load(&collector->statistics.live_bytes),
-        .used = (uint64_t)(regions->count - region_free_count(regions)) << REGION_SHIFT,
+        .used = (uint64_t)used << REGION_SHIFT,
         .copies = (uint64_t)copies << REGION_SHIFT,
         .moved = outcome->evacuated != 0,
         .external = atomic_u64_load(&collector->external_bytes),

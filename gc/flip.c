@@ -37,6 +37,7 @@ static void flip_local(void *argument, struct mutator_local *local)
 {
     mark_end_local(local);
     bump_flip(&local->bump, argument);
+    cell_caches_flip(&local->cells, argument);
 }
 
 /* Looks at the graph as a mutator will see it: with a page fault on each page, answered in the meantime by the

@@ -73,6 +73,15 @@ static void settle_local(void *context, struct mutator_local *local)
     (void)local;
 }
 
+void mark_reserve_births(struct mark *mark, struct mutator_local *local)
+{
+    enum { SHARE = 8 };
+    /* What mutators keep for themselves may be what others wait for. */
+    const struct region_table *regions = &mark->memory->regions;
+    bool give_all = region_free_count(regions) <= regions->count / SHARE;
+    cell_caches_start_recording(&local->cells, mark->memory, give_all);
+}
+
 void mark_scan_local(struct mark *mark, struct mutator_local *local)
 {
     struct shading shading = {&mark->work, mark->memory, &local->shaded};
@@ -87,6 +96,7 @@ static void scan_local(void *context, struct mutator_local *local)
     struct mark *mark = context;
     mark_scan_local(mark, local);
     bump_start_recording(&local->bump, mark->memory);
+    mark_reserve_births(mark, local);
     local_set_barrier(local, BARRIER_OLD | BARRIER_PAGES);
 }
 
@@ -137,6 +147,7 @@ void mark_prepare(struct mark *mark)
     struct region_table *regions = &mark->memory->regions;
     mark->memory->leads.complete = false;
     conservative_begin(&mark->conservative);
+    cells_begin_cycle(mark->memory);
     /* A region that is taken meanwhile has nothing that the last cycle left. */
     for (region_number r = 0; r < region_touched(regions); r++) {
         conservative_keep(&mark->conservative, r);

@@ -103,6 +103,8 @@ void mark_count(struct mark *mark);
 
 /* Shades and offers the mutator's own roots. */
 void mark_scan_local(struct mark *mark, struct mutator_local *local);
+/* Its cells in reserve are born from now on [cells]. */
+void mark_reserve_births(struct mark *mark, struct mutator_local *local);
 /* Shades and offers what one of the world's functions shows. */
 void mark_shade_shown(struct mark *mark, void (*show)(void *context, struct shale_visitor *visitor));
 /* mark_trace with a task that does something else first, and then `trace`. */

@@ -28,6 +28,7 @@ static void begin_local(void *context, struct mutator_local *local)
     struct mark *mark = context;
     mark_scan_local(mark, local);
     bump_start_recording(&local->bump, mark->memory);
+    mark_reserve_births(mark, local);
     bump_record_eagerly(&local->bump, mark->memory);
 }
 

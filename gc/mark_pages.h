@@ -41,6 +41,8 @@
  *  - N is half initialized when its page is looked at: its header is there and its slots hold NULL or a reference, as
  *    objects are allocated zeroed and recorded only at safepoints or when the cursor has left them behind. What comes later
  *    is a later write.
+ *  - The same of a cell for an object that does not move, which is live before there is an object [cells]: as long as its
+ *    header is zero it is taken for one without slots (type.c), and what comes later is a later write.
  *  - The identity of the slots of an object with a custom visitor depends on words of the object. It is looked at as a whole when any of its
  *    pages was written.
  *  - A weak reference is read: its referent goes into a root of the reader, and its page is as good as shaded. It is

@@ -21,6 +21,7 @@
 
 #include "gc/packet.h"
 #include "heap/bump.h"
+#include "heap/cell_cache.h"
 
 enum mark_stage { STAGE_IDLE, STAGE_BEGUN, STAGE_TRACING, STAGE_DECIDED, STAGE_RECORDING, STAGE_TRACKED };
 
@@ -39,7 +40,9 @@ enum barrier {
 struct mutator_local {
     struct bump bump;      /* first: it begins with what <shale/inline.h> sees */
     struct packet *shaded; /* references to mark, not yet offered; NULL: none */
-    size_t last_large; /* offset of the large object that was allocated last, which may be gone; 0: none */
+    size_t
+        last_fixed; /* offset of the large or pinned object that was allocated last, which may be gone; 0: none */
+    struct cell_caches cells;
 };
 
 static inline void local_set_barrier(struct mutator_local *local, uint32_t barrier)

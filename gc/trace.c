@@ -322,15 +322,19 @@ void trace(struct tracer *tracer)
 }
 
 /* Mutators set bits meanwhile, those of what was born among them, which need not be looked at. Loading the word once
- * more acquires what the setter released: header and `born_from`. */
+ * more acquires what the setter released: header and `born_from`, or that a cell is born [cells]. */
 static void rescan_region(struct tracer *tracer, region_number region)
 {
-    const uint64_t *bits = tracer->memory->live_bits;
+    const struct memory *memory = tracer->memory;
+    const uint64_t *bits = memory->live_bits;
+    bool cells = region_get_state_acquire(&memory->regions, region) == REGION_PINNED;
     granule_number granule = granule_of(region_start(region));
     granule_number end = granule + REGION_GRANULES;
     for (; (granule = bits_next(bits, granule, end)) < end; granule++) {
         atomic_u64_load_acquire((const atomic_u64 *)&bits[granule >> 6]);
-        if (tracer->births || !region_born_at(&tracer->memory->regions, granule_start(granule)))
+        size_t offset = granule_start(granule);
+        if (tracer->births ||
+            (cells ? !cells_is_born(memory, offset) : !region_born_at(&memory->regions, offset)))
             look_at(tracer, granule);
     }
 }

@@ -122,6 +122,8 @@ static const char *check_target(const struct traversal *traversal, size_t offset
         return "which lies in a free region";
     if (traversal->moment == VERIFY_FLIPPED && traversal->plan->roles[region] == ROLE_EVACUATED)
         return "which lies in a region that was evacuated";
+    if (region_get_state(&memory->regions, region) == REGION_PINNED && cells_object(memory, offset) != offset)
+        return "which is not the start of a cell with an object";
     if (traversal->moment == VERIFY_MARKED && !bits_test(memory->live_bits, granule_of(offset)))
         return "which has no live bit: marking missed it, or it is not the start of an object";
     uint64_t header = *(const uint64_t *)(traversal->view + offset - HEADER_SIZE);

@@ -107,6 +107,12 @@ static inline void atomic_u64_or_release(atomic_u64 *a, uint64_t mask)
     AO_or_release(&a->word, mask);
 }
 
+/* Clears the bits that `mask` does not have. */
+static inline void atomic_u64_and_release(atomic_u64 *a, uint64_t mask)
+{
+    AO_and_release(&a->word, mask);
+}
+
 static inline bool atomic_u64_cas_release(atomic_u64 *a, uint64_t expected, uint64_t value)
 {
     return AO_compare_and_swap_release(&a->word, expected, value) != 0;
@@ -172,8 +178,8 @@ static inline void atomic_fence_full(void)
 #define SHALE_UNCHECKED
 #endif
 
-/* Between a thread and the signal handlers that run on it: the compiler keeps the order. */
-static inline void atomic_order_for_handlers(void)
+/* Orders accesses as far as a signal handler or debugger on this thread can see them. */
+static inline void atomic_fence_compiler(void)
 {
     AO_compiler_barrier();
 }

@@ -56,16 +56,18 @@ static int map_tables(struct memory *memory, region_number count)
 {
     const struct views *views = &memory->views;
     size_t pages = views->flipped >> views->page_shift;
-    size_t sizes[TABLES_BESIDE + FIXED_TABLES] = {count * sizeof(struct region),
-                                                  pages,
-                                                  (views->regions >> CHUNK_SHIFT) * sizeof(uint64_t),
-                                                  (TYPE_NUMBER_MAX + 1) * sizeof(struct type *),
-                                                  pages * sizeof(atomic_u64),
-                                                  pages,
-                                                  (views->regions >> GRANULE_SHIFT) * sizeof(atomic_u64)};
+    size_t sizes[TABLES_BESIDE + FIXED_TABLES + CELL_TABLES] = {
+        count * sizeof(struct region),
+        pages,
+        (views->regions >> CHUNK_SHIFT) * sizeof(uint64_t),
+        (TYPE_NUMBER_MAX + 1) * sizeof(struct type *),
+        pages * sizeof(atomic_u64),
+        pages,
+        (views->regions >> GRANULE_SHIFT) * sizeof(atomic_u64)};
     fixed_table_sizes(views, sizes + TABLES_BESIDE);
+    cells_table_sizes(views, sizes + TABLES_BESIDE + FIXED_TABLES);
     int status = 0;
-    for (int i = 0; i < TABLES_BESIDE + FIXED_TABLES && status == 0; i++)
+    for (int i = 0; i < TABLES_BESIDE + FIXED_TABLES + CELL_TABLES && status == 0; i++)
         status = map_table(memory, i, sizes[i]);
     return status;
 }
@@ -78,9 +80,18 @@ static void init_fixed(struct memory *memory)
     fixed_init(&memory->fixed, &memory->views, &memory->regions, tables);
 }
 
+static void init_cells(struct memory *memory)
+{
+    void *tables[CELL_TABLES];
+    for (int i = 0; i < CELL_TABLES; i++)
+        tables[i] = memory->tables[TABLES_BESIDE + FIXED_TABLES + i].start;
+    cells_init(&memory->cells, tables);
+}
+
 static void destroy_parts(struct memory *memory)
 {
     type_table_destroy(&memory->types);
+    cells_destroy(&memory->cells);
     fixed_destroy(&memory->fixed);
     region_table_destroy(&memory->regions);
     unmap_tables(memory);
@@ -113,6 +124,7 @@ int memory_create(struct memory *memory, const struct os *os, size_t regions, co
     leads_init(&memory->leads, memory->tables[4].start, memory->tables[5].start, count);
     init_fixed(memory);
     memory->promises = memory->tables[6].start;
+    init_cells(memory);
     if (!register_weak_types(memory)) {
         *failed = "registering the types of weak references (malloc)";
         destroy_parts(memory);
@@ -170,9 +182,10 @@ size_t memory_fixed_object(const struct memory *memory, size_t offset)
     const struct views *views = &memory->views;
     if (offset >= views->regions && offset < views->flipped)
         return object_in(memory, &memory->fixed.large, offset);
-    if (offset >= views->data && offset < views->size)
-        return object_in(memory, &memory->fixed.data, offset);
-    return OFFSET_NONE;
+    if (offset < views->data || offset >= views->size)
+        return OFFSET_NONE;
+    size_t object = object_in(memory, &memory->fixed.data, offset);
+    return object != OFFSET_NONE ? object : cells_object(memory, offset);
 }
 
 size_t memory_fixed_size(const struct memory *memory, size_t offset)
@@ -242,7 +255,9 @@ void memory_clear_marks(struct memory *memory, region_number region)
         atomic_u64_store(&memory->leads.pages[page], 0);
         atomic_u8_store(&memory->leads.stored[page], 0);
     }
-    memset(memory->live_bits + (size_t)region * chunks, 0, chunks * sizeof(uint64_t));
+    /* Mutators look for free cells meanwhile. */
+    for (size_t i = (size_t)region * chunks; i < (size_t)(region + 1) * chunks; i++)
+        atomic_u64_store((atomic_u64 *)&memory->live_bits[i], 0);
     atomic_u8_store(&memory->regions.regions[region].marked, 0);
 }
 

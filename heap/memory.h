@@ -5,6 +5,7 @@
 #ifndef SHALE_HEAP_MEMORY_H
 #define SHALE_HEAP_MEMORY_H
 
+#include "heap/cells.h"
 #include "heap/fixed.h"
 #include "heap/leads.h"
 #include "heap/live_bits.h"
@@ -31,6 +32,7 @@ struct memory {
     /* Per granule: a hash that was promised to the object there; 0: none. Only of regions with `promised` [hash] */
     atomic_u64 *promises;
     struct leads leads;
+    struct cells cells;
     shale_encoding encoding;
     /* Debug builds: freed regions are filled with a pattern and made inaccessible. */
     bool poison;
@@ -45,7 +47,7 @@ struct memory {
     struct memory_table {
         void *start;
         size_t size;
-    } tables[TABLES_BESIDE + FIXED_TABLES];
+    } tables[TABLES_BESIDE + FIXED_TABLES + CELL_TABLES];
 };
 
 /* `regions` bytes of region space; the other spaces come beside it. `faults` is the descriptor that the mutator view is registered with during compaction, -1 for none; it

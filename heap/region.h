@@ -13,6 +13,8 @@
  *   DESTINATION -> USED  reclaim, once all its pages are published
  *   EVACUATED -> FREE    reclaim, once no page is stale
  *   USED -> FREE         the plan: nothing in it is live
+ *   ALLOCATING -> PINNED   a mutator that cuts it into cells, whose objects never move [cells]
+ *   PINNED -> FREE       the sweep: nothing in it is live
  *
  * [pin] What is in a region does not move while the region is pinned. Pins are counted. A mutator that pins is between two
  * safepoints, so no flip comes meanwhile; only the plan may be at work, and both take the table's lock:
@@ -27,7 +29,8 @@
  *
  * Who writes what: `state` under the table's lock, by region_set_state with release, so that who reads it with acquire
  * sees `top` and the objects that were there (relaxed reads elsewhere are hints, or are ordered by a stop or a
- * handshake); `top` by the region's mutator while ALLOCATING, by the plan while DESTINATION, by nobody otherwise;
+ * handshake); `top` by the region's mutator while ALLOCATING, by the plan while DESTINATION, by nobody otherwise (of a PINNED
+ * region it is the end, and objects do not lie back to back);
  * `live_bytes` and `largest` by marking, under the lock while mutators may mark too; `dirty`, the links and `freed_at`
  * under the lock; `marked` and `rescan` by whoever marks in it, and cleared by the collector; `sealed` by reclaim and by
  * who takes the region; `born_from` by the mutator that fills the region, before an object there can be reached by others,
@@ -49,7 +52,8 @@ enum region_state {
     REGION_BORN,
     REGION_USED,
     REGION_EVACUATED,
-    REGION_DESTINATION
+    REGION_DESTINATION,
+    REGION_PINNED
 };
 
 struct region {

@@ -1,13 +1,20 @@
 #include "heap/type.h"
 
+#include "heap/cells.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* What a header of zeros stands for: cells in reserve [cells], which marking and page building come by. They find an object of
+ * one granule without slots. */
+static struct type no_object = {.api = {.array_base = GRANULE_SIZE}, .shape = SHAPE_POINTER_FREE};
 
 void type_table_init(struct type_table *table, struct type **types)
 {
     pthread_mutex_init(&table->lock, NULL);
     table->types = types;
+    types[0] = &no_object;
     atomic_u32_store(&table->count, 1); /* 0 is no type */
 }
 
@@ -128,6 +135,9 @@ static struct type *type_build(const shale_type_spec *spec)
      * smallest object is one granule. */
     type->api.array_base = (uint32_t)(spec->size + HEADER_SIZE + GRANULE_SIZE - 1);
     type->api.size = type->api.array_base & ~(uint32_t)(GRANULE_SIZE - 1);
+    type->api.cells = type->api.size <= OBJECT_SIZE_MAX
+                          ? cell_index(type->api.size, type->shape == SHAPE_POINTER_FREE)
+                          : CELL_INDEX_NONE;
     if (spec->element_size != 0 && spec->size <= SHALE_OBJECT_MAX)
         type->api.length_max = (uint32_t)((SHALE_OBJECT_MAX - spec->size) / spec->element_size);
     return type;

@@ -72,17 +72,45 @@ static bool ask_embedder(struct mutator *mutator, size_t bytes)
            options->out_of_memory(options->out_of_memory_context, &mutator->local.bump.api, bytes);
 }
 
-/* NULL: the heap is full of live objects. */
-static void *obtain(struct mutator *mutator, size_t size, uint64_t header)
+/* What is asked for. */
+struct request {
+    size_t size; /* bytes, header included */
+    uint64_t header;
+    unsigned cells; /* of objects that never move: their class and kind; of others CELL_INDEX_NONE */
+};
+
+/* 0: there is no memory. `fresh`: a region was taken. */
+static uintptr_t attempt_once(struct mutator *mutator, const struct request *request, bool *fresh)
 {
     shale_heap *heap = mutator->heap;
-    region_number before = mutator->local.bump.region;
+    struct bump *bump = &mutator->local.bump;
+    if (request->cells != CELL_INDEX_NONE)
+        return cell_caches_allocate(&mutator->local.cells, &heap->memory, request->cells, request->header,
+                                    heap->collector.reserve, bump->recording, fresh);
+    region_number before = bump->region;
+    uintptr_t address =
+        bump_allocate(bump, &heap->memory, request->size, request->header, heap->collector.reserve);
+    *fresh = bump->region != before;
+    return address;
+}
+
+/* Free cells are as good as free regions, and are had before them. */
+static bool cycle_is_due(const shale_heap *heap)
+{
+    uint64_t available =
+        (uint64_t)region_free_count(&heap->memory.regions) + cells_spare(&heap->memory.cells);
+    return available <= atomic_u32_load(&heap->collector.trigger);
+}
+
+/* NULL: the heap is full of live objects. */
+static void *obtain(struct mutator *mutator, const struct request *request)
+{
+    shale_heap *heap = mutator->heap;
     for (unsigned attempt = 0;;) {
-        uintptr_t address =
-            bump_allocate(&mutator->local.bump, &heap->memory, size, header, heap->collector.reserve);
+        bool fresh;
+        uintptr_t address = attempt_once(mutator, request, &fresh);
         if (address != 0) {
-            if (mutator->local.bump.region != before &&
-                region_free_count(&heap->memory.regions) <= atomic_u32_load(&heap->collector.trigger))
+            if (fresh && cycle_is_due(heap))
                 collector_suggest(&heap->collector);
             return (void *)address;
         }
@@ -90,7 +118,7 @@ static void *obtain(struct mutator *mutator, size_t size, uint64_t header)
          * it when a cycle packed regions and has not freed one yet; it is packed once and for all in the end. */
         if (attempt < STALLS_MAX)
             attempt = stall(mutator, attempt) ? 0 : attempt + 1;
-        else if (ask_embedder(mutator, size))
+        else if (ask_embedder(mutator, request->size))
             attempt = 0;
         else
             return NULL;
@@ -119,7 +147,7 @@ static void *obtain_large(struct mutator *mutator, const struct large_request *r
         struct large_run run = take_large(mutator, request);
         if (run.start != OFFSET_NONE) {
             uintptr_t address = large_complete(&heap->memory, request, &run, mutator->local.bump.recording);
-            if (region_free_count(&heap->memory.regions) <= atomic_u32_load(&heap->collector.trigger))
+            if (cycle_is_due(heap))
                 collector_suggest(&heap->collector);
             return (void *)address;
         }
@@ -149,27 +177,32 @@ static bool fits_heap(const struct mutator *mutator, const struct type *type, si
            large_run_size(&mutator->heap->memory, request->payload) <= mutator->heap->options.heap_size;
 }
 
-void *shale_allocate_slow(shale_mutator *api, const shale_type *api_type, size_t length)
+static struct request request_of(const struct type *type, size_t length, bool pinned)
 {
-    INSIDE();
-    struct mutator *mutator = mutator_of(api);
-    if (mutator_check(mutator, "shale_allocate") != SHALE_OK)
+    struct request request = {.header = type->api.header | (uint64_t)length << 32, .cells = CELL_INDEX_NONE};
+    request.size = object_size(type, request.header);
+    if (pinned)
+        request.cells = cell_index(request.size, type->shape == SHAPE_POINTER_FREE);
+    return request;
+}
+
+static void *allocate(struct mutator *mutator, const char *function, const shale_type *api_type,
+                      size_t length, bool pinned)
+{
+    if (mutator_check(mutator, function) != SHALE_OK)
         return NULL;
     const struct type *type = (const struct type *)api_type;
     if (type == NULL || type->owner != &mutator->heap->memory.types) {
-        log_line(&mutator->heap->log, SHALE_LOG_ERROR,
-                 "shale_allocate: the type was registered with another heap");
-        mutator_fail(mutator, SHALE_ERROR_MISUSE,
-                     "shale_allocate: the type was registered with another heap");
+        mutator_misuse(mutator, SHALE_ERROR_MISUSE, function, "the type was registered with another heap");
         return NULL;
     }
-    struct large_request request;
+    struct large_request large;
     if (length != 0 && api_type->element_size == 0) {
         mutator_fail(mutator, SHALE_ERROR_TOO_LARGE, "objects of type %s have no array, so not %zu elements",
                      type->name, length);
         return NULL;
     }
-    if (!fits_heap(mutator, type, length, &request)) {
+    if (!fits_heap(mutator, type, length, &large)) {
         mutator_fail(mutator, SHALE_ERROR_TOO_LARGE,
                      "an object of type %s with %zu elements is too large for the heap of %zu MiB; create a "
                      "larger heap",
@@ -179,13 +212,13 @@ void *shale_allocate_slow(shale_mutator *api, const shale_type *api_type, size_t
     mutator_poll(mutator);
     stress(mutator);
     void *object;
-    if (request.payload > SHALE_OBJECT_MAX) {
-        object = obtain_large(mutator, &request);
-        mutator->local.last_large =
+    if (large.payload > SHALE_OBJECT_MAX) {
+        object = obtain_large(mutator, &large);
+        mutator->local.last_fixed =
             object != NULL ? views_offset(&mutator->heap->memory.views, (uintptr_t)object) : 0;
     } else {
-        uint64_t header = api_type->header | (uint64_t)length << 32;
-        object = obtain(mutator, object_size(type, header), header);
+        struct request request = request_of(type, length, pinned);
+        object = obtain(mutator, &request);
     }
     if (object == NULL)
         mutator_fail(mutator, SHALE_ERROR_OUT_OF_HEAP,
@@ -193,6 +226,32 @@ void *shale_allocate_slow(shale_mutator *api, const shale_type *api_type, size_t
                      " bytes were asked for; drop "
                      "references, or create a larger heap",
                      mutator->heap->options.heap_size >> 20,
-                     atomic_u64_load(&mutator->heap->collector.statistics.live_bytes) >> 10, request.payload);
+                     atomic_u64_load(&mutator->heap->collector.statistics.live_bytes) >> 10, large.payload);
+    return object;
+}
+
+void *shale_allocate_slow(shale_mutator *api, const shale_type *type, size_t length)
+{
+    INSIDE();
+    return allocate(mutator_of(api), "shale_allocate", type, length, false);
+}
+
+void *shale_allocate_pinned_slow(shale_mutator *api, const shale_type *type, size_t length)
+{
+    INSIDE();
+    struct mutator *mutator = mutator_of(api);
+    /* Runs of arrays are looked at here, and all runs are empty when the call is not right. */
+    if (SHALE_LIKELY(length <= type->length_max && type->cells != CELL_INDEX_NONE)) {
+        struct request request = request_of((const struct type *)type, length, true);
+        uintptr_t address = cell_caches_continue(&mutator->local.cells, &mutator->heap->memory, request.cells,
+                                                 request.header, mutator->local.bump.recording);
+        if (SHALE_LIKELY(address != 0)) {
+            mutator->local.last_fixed = views_offset(&mutator->heap->memory.views, address);
+            return (void *)address;
+        }
+    }
+    void *object = allocate(mutator, "shale_allocate_pinned", type, length, true);
+    mutator->local.last_fixed =
+        object != NULL ? views_offset(&mutator->heap->memory.views, (uintptr_t)object) : 0;
     return object;
 }

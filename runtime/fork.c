@@ -74,6 +74,7 @@ static void abandon(shale_heap *heap)
     for (struct mutator *mutator = heap->safepoint.mutators; mutator != NULL; mutator = mutator->next) {
         /* The inline fast paths now take the slow path, which refuses. */
         mutator->local.bump.api.limit = 0;
+        cell_caches_abandon(&mutator->local.cells);
         mutator->local.bump.api.barrier = BARRIER_REFUSE;
         atomic_u32_store((atomic_u32 *)&mutator->local.bump.api.poll, 1);
     }

@@ -34,7 +34,7 @@ struct inside {
 extern __thread struct inside inside __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 /* The compiler keeps the order of what is before and after. */
-#define INSIDE_ORDER() atomic_order_for_handlers()
+#define INSIDE_ORDER() atomic_fence_compiler()
 
 /* Serves what was asked of this thread's conservative mutators. */
 void inside_serve(void);

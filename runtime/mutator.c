@@ -189,7 +189,9 @@ shale_mutator *shale_attach_with(shale_heap *heap, const shale_attach_options *o
     }
     bump_init(&mutator->local.bump, chunk_size(heap));
     mutator->local.bump.conservative = conservative;
-    mutator->local.last_large = 0;
+    mutator->local.last_fixed = 0;
+    cell_caches_init(&mutator->local.cells, &mutator->local.bump.api, chunk_size(heap));
+    mutator->local.cells.hide = conservative;
     /* Where there is no barrier, a stop before the store does no harm. */
     bool stores_inside = conservative && heap->options.barrier != SHALE_BARRIER_PAGES;
     mutator->local.bump.api.barrier =
@@ -237,6 +239,7 @@ shale_status shale_detach(shale_mutator *api)
                               "the thread is in a critical section; leave it first");
     mutator_poll(mutator);
     bump_close(&mutator->local.bump, &mutator->heap->memory);
+    cell_caches_close(&mutator->local.cells, &mutator->heap->memory);
     root_list_clear(&mutator->roots);
     scopes_end(mutator);
     mark_detach(&mutator->heap->collector.mark, &mutator->local);

@@ -62,6 +62,8 @@ shale_status shale_heap_statistics(shale_heap *heap, shale_statistics *statistic
         .goal_bytes = atomic_u64_load(&counted->goal_bytes),
         .mark_rounds = atomic_u64_load(&counted->mark_rounds),
         .pages_rescanned = atomic_u64_load(&counted->pages_rescanned),
+        .pinned_bytes = atomic_u64_load(&heap->memory.cells.slab_bytes),
+        .pinned_free_bytes = atomic_u64_load(&heap->memory.cells.free_bytes),
         .used_bytes = used < heap->options.heap_size ? used : heap->options.heap_size,
     };
     statistics->large_objects = atomic_u64_load(&heap->memory.fixed.large_objects);

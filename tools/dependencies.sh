@@ -5,7 +5,7 @@
 PACKAGES=(gcc g++ cmake ninja-build pkg-config libatomic-ops-dev libbenchmark-dev libcmocka-dev
     valgrind libc6-dbg)
 # What benchmarks compare with. Without them everything is built but those comparisons.
-BENCH_PACKAGES=(libgc-dev)
+BENCH_PACKAGES=(libgc-dev libmimalloc-dev)
 CHECK_PACKAGES=(clang-format clang-tidy cppcheck python3)
 MODEL_PACKAGES=(gcc spin)
 

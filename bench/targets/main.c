@@ -39,6 +39,8 @@ static const struct target targets[] = {
      measure_allocation_instructions},
     {"allocation-speed", "speed of allocating small objects, over glibc's malloc and free",
      measure_allocation_speed},
+    {"pinned-allocate", "time of allocating small objects that never move, over mimalloc's malloc and free",
+     measure_pinned_allocate},
     {"store-idle", "time of shale_store with no barrier up, over a plain store", measure_store_idle},
     {"pages-store", "time of a plain store in a heap without a write barrier, over that in one with",
      measure_pages_store},

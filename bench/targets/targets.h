@@ -34,6 +34,7 @@ void measure_page_build_small(struct finding *finding);
 void measure_page_build_bulk(struct finding *finding);
 void measure_allocation_instructions(struct finding *finding);
 void measure_allocation_speed(struct finding *finding);
+void measure_pinned_allocate(struct finding *finding);
 void measure_store_idle(struct finding *finding);
 void measure_store_marking(struct finding *finding);
 void measure_gcbench_malloc(struct finding *finding);

@@ -10,6 +10,7 @@
  *  shale_mutator.barrier         the owning thread in a handshake; the collector while it is stopped or native
  *  shale_mutator.frames          the owning thread; read by the collector while it is stopped or native
  *  shale_mutator.scopes, local_next, local_limit   the same
+ *  shale_mutator.cells           the owning thread; read by the collector while that is stopped, native or in a handshake
  *  shale_type, shale_handle      see the fields
  *
  * A thread whose mutator is conservative may be stopped between any two instructions below. What it has written by then
@@ -30,6 +31,15 @@ extern "C" {
 #define SHALE_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 #define SHALE_ORDER() __atomic_signal_fence(__ATOMIC_RELEASE)
 
+/* Size classes of objects that never move, for objects with slots and without, and one that is always empty. */
+#define SHALE_CELL_RUNS 83
+
+/* Free cells of one class: zero, and the thread's. */
+struct shale_cell_run {
+    uint64_t free; /* bit i: the one at base + 16 * i */
+    uintptr_t base;
+};
+
 struct shale_mutator {
     uintptr_t cursor; /* address of the next object */
     uintptr_t limit;  /* an object fits when the one after it would start at or below this */
@@ -40,6 +50,7 @@ struct shale_mutator {
     shale_scope *scopes;       /* the innermost open one */
     shale_handle *local_next;  /* the next local handle */
     shale_handle *local_limit; /* not equal to local_next: there is one */
+    struct shale_cell_run cells[SHALE_CELL_RUNS];
 };
 
 /* Immutable after registration. */
@@ -49,6 +60,7 @@ struct shale_type {
     uint32_t element_size; /* bytes, 0 without an array */
     uint32_t array_base;   /* fixed part + header + what rounding up needs */
     uint32_t length_max;   /* the longest array that is no large object */
+    uint32_t cells;        /* the run that an object of length 0 is taken from when it is pinned */
 };
 
 /* The collector rewrites `object` inside the flip, that of a local handle the thread it belongs to before it runs on;
@@ -58,6 +70,7 @@ struct shale_handle {
 };
 
 SHALE_API void *shale_allocate_slow(shale_mutator *mutator, const shale_type *type, size_t length);
+SHALE_API void *shale_allocate_pinned_slow(shale_mutator *mutator, const shale_type *type, size_t length);
 SHALE_API void shale_poll_slow(shale_mutator *mutator);
 /* Returns whether it has made the store as well. */
 SHALE_API bool shale_barrier_slow(shale_mutator *mutator, void *object, void *slot, uint64_t word,
@@ -90,6 +103,26 @@ static inline void *shale_allocate_array(shale_mutator *mutator, const shale_typ
     SHALE_ORDER();
     mutator->cursor = next;
     return (void *)address;
+}
+
+/* The header is there before the cell leaves the run, and is written at once: whoever looks at the cell meanwhile finds
+ * no object or a whole one. */
+static inline void *shale_allocate_pinned(shale_mutator *mutator, const shale_type *type)
+{
+    struct shale_cell_run *run = &mutator->cells[type->cells];
+    uint64_t free = run->free;
+    if (SHALE_UNLIKELY(free == 0))
+        return shale_allocate_pinned_slow(mutator, type, 0);
+    uintptr_t address = run->base + ((uintptr_t)__builtin_ctzll(free) << 4);
+    __atomic_store_n((uint64_t *)address - 1, type->header, __ATOMIC_RELAXED);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    run->free = free & (free - 1);
+    return (void *)address;
+}
+
+static inline void *shale_allocate_pinned_array(shale_mutator *mutator, const shale_type *type, size_t length)
+{
+    return shale_allocate_pinned_slow(mutator, type, length);
 }
 
 static inline void shale_poll(shale_mutator *mutator)

@@ -22,7 +22,8 @@
  *    in hand is fine.
  *  - Do not hand the address of heap memory to a system call, except inside a critical section (shale_enter_critical). While the
  *    heap is being compacted a page may not be there yet: the call may fail with EFAULT, also for objects that are pinned.
- *    Or copy through a buffer outside the heap.
+ *    Or copy through a buffer outside the heap, or use a pointer-free object from shale_allocate_pinned: these may be
+ *    handed to system calls at any time.
  *  - In fault mode "signal", SIGBUS belongs to Shale for addresses inside its heaps (other addresses are
  *    passed on to the handler that was installed before), and no attached thread may block SIGBUS.
  *  - A child process made by fork does not have the heap. It may exec or _exit; calls on the heap fail
@@ -342,6 +343,8 @@ typedef struct shale_statistics {
     shale_durations remark_pause; /* the global stop that ends marking, after all threads stopped */
     uint64_t mark_rounds;         /* searches for written pages while the program ran */
     uint64_t pages_rescanned;     /* pages looked at again, since they had been written to */
+    uint64_t pinned_bytes;        /* of used_bytes: in blocks of objects that were allocated pinned */
+    uint64_t pinned_free_bytes;   /* of pinned_bytes: free, for objects of the same sizes */
 } shale_statistics;
 
 /* Takes a snapshot of the heap's statistics. Any thread; neither waits for a stop nor for a cycle. */
@@ -504,6 +507,20 @@ static inline void *shale_allocate(shale_mutator *mutator, const shale_type *typ
 /* Allocates an object with an array of `length` elements, zeroed. As shale_allocate; also NULL, with
  * SHALE_ERROR_TOO_LARGE, when the object would be larger than the heap may be. */
 static inline void *shale_allocate_array(shale_mutator *mutator, const shale_type *type, size_t length);
+
+/* The same for objects that never move: their address is good for as long as they are alive, and plain C variables may hold
+ * it across calls that may collect as long as something else keeps them alive. They are not kept alive by being pinned, and
+ * what they refer to moves like anything else. Objects of pointer-free types may be handed to system calls at any time, also ones
+ * that work on them while others collect; the object must be kept alive meanwhile.
+ * From memory of their own: blocks of 32 KiB (256 KiB for objects of more than 2 KiB) for each size of object, of which each
+ * thread has one for each size that it uses; so a few of them take more memory than their sizes, and memory that they leave
+ * behind is used for objects of the same size only, unless a whole block is empty. Objects with more than SHALE_OBJECT_MAX
+ * bytes never move anyway. The first is inline. Any attached thread; may collect.
+ * In a heap without a write barrier (SHALE_BARRIER_PAGES) a type's own visitor may be shown an object before its fields
+ * are set, all zero. */
+static inline void *shale_allocate_pinned(shale_mutator *mutator, const shale_type *type);
+static inline void *shale_allocate_pinned_array(shale_mutator *mutator, const shale_type *type,
+                                                size_t length);
 
 /* ------------------------------------------------------------------------------------------------ */
 /* Stores                                                                                             */

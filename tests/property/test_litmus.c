@@ -166,6 +166,25 @@ static void new_objects_stopped_between_stores(void **state)
     CHECK(&new_objects_stopped, NEW_UNSEEN);
 }
 
+/* The same with cells [cells]. One that a mutator had in reserve when it was scanned is born when it becomes an object; one
+ * that was an object by then is not, and must be marked and traced; one that nobody marks is free after the sweep, and nothing
+ * else is. When all is shaded in place, tracers look again at regions in which both kinds are. */
+static void new_pinned_objects(void **state)
+{
+    (void)state;
+    struct litmus_program program = new_objects;
+    program.name = "new pinned objects, stored into plainly";
+    program.cells = true;
+    CHECK(&program, RECORD_EARLY, NO_SCAN);
+    program.name = "new pinned objects, all shading in place";
+    program.no_packets = true;
+    CHECK(&program, RECORD_EARLY, FORGET_NOTED);
+    program = publish;
+    program.name = "a pinned object published before the scan";
+    program.cells = true;
+    CHECK(&program, NO_NEW, NO_SCAN);
+}
+
 /* M1 was scanned, takes X from a root of the heap and removes the visitor that shows it, before the collector has looked.
  * M2 does the opposite with Y: whoever comes later, its scan or the look at the heap's roots, must find it. */
 static const struct litmus_program roots_move = {
@@ -335,6 +354,7 @@ static void random_program(struct test_random *random, struct litmus_program *pr
     *program =
         (struct litmus_program){.name = "random", .mutators = 2 + (unsigned)test_random_below(random, 2)};
     program->no_packets = test_random_chance(random, 25);
+    program->cells = test_random_chance(random, 40);
     /* A and B are in hand; the way to the others is short, and often the only one. */
     for (int i = A; i < LITMUS_OBJECTS; i++) {
         for (int s = 0; s < LITMUS_SLOTS; s++) {
@@ -355,7 +375,8 @@ static void random_program(struct test_random *random, struct litmus_program *pr
 
 static void print_program(const struct litmus_program *program)
 {
-    printf("  %u mutators%s\n", program->mutators, program->no_packets ? ", no packets" : "");
+    printf("  %u mutators%s%s\n", program->mutators, program->no_packets ? ", no packets" : "",
+           program->cells ? ", pinned" : "");
     for (int i = A; i < LITMUS_OBJECTS; i++)
         printf("  object %d: %d %d\n", i, program->slots[i][0], program->slots[i][1]);
     printf("  roots: %d %d\n", program->roots[0], program->roots[1]);
@@ -410,6 +431,7 @@ int main(void)
         cmocka_unit_test(moved_into_one_slot),
         cmocka_unit_test(new_objects_before_and_after_the_scan),
         cmocka_unit_test(new_objects_stopped_between_stores),
+        cmocka_unit_test(new_pinned_objects),
         cmocka_unit_test(roots_between_visitor_and_frames),
         cmocka_unit_test(handed_on_through_a_visitor),
         cmocka_unit_test(handle_set_and_dropped),

@@ -48,7 +48,8 @@ static uint64_t seed_of_right(uint64_t seed)
 
 static struct node *allocate(const struct run *run, shale_mutator *mutator, uint64_t seed)
 {
-    struct node *node = shale_allocate(mutator, run->node);
+    struct node *node =
+        seed % 16 == 1 ? shale_allocate_pinned(mutator, run->node) : shale_allocate(mutator, run->node);
     STRESS_CHECK(node != NULL, "the heap is full");
     STRESS_CHECK(node->left == NULL && node->right == NULL && node->seed == 0, "a new object is not zero");
     node->seed = seed;

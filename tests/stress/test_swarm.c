@@ -37,14 +37,15 @@ enum feature {
     USE_WEAK = 32768,          /* weak references, ephemerons and finalizers beside the graphs */
     USE_PINS = 65536,          /* objects pinned while the graphs change */
     USE_CRITICAL = 131072,     /* critical sections */
-    USE_CONSERVATIVE = 262144, /* threads with conservative roots among the others */
-    FEATURES = 524287
+    USE_CELLS = 262144,        /* objects that were allocated pinned */
+    USE_CONSERVATIVE = 524288, /* threads with conservative roots among the others */
+    FEATURES = 1048575
 };
 
 static const char *const feature_names[] = {
-    "shared",       "detach",   "native", "collect",     "start",       "move-slots",  "statistics",
-    "verify-often", "pressure", "frames", "own-visitor", "poll",        "other-heaps", "hashes",
-    "exchange",     "weak",     "pins",   "critical",    "conservative"};
+    "shared",       "detach",   "native", "collect",     "start", "move-slots",  "statistics",
+    "verify-often", "pressure", "frames", "own-visitor", "poll",  "other-heaps", "hashes",
+    "exchange",     "weak",     "pins",   "critical",    "cells", "conservative"};
 
 struct run {
     uint64_t seed;
@@ -74,6 +75,12 @@ static bool uses(const struct run *run, enum feature feature)
 }
 
 /* ---- a thread -------------------------------------------------------------------------------------- */
+
+/* Each thread may have a block for each size of pinned objects: more than the smallest heaps hold. */
+static bool null_is_error(const struct run *run)
+{
+    return !uses(run, USE_PRESSURE) && !uses(run, USE_CELLS);
+}
 
 static enum shadow_show draw_show(const struct run *run, struct stress_random *random)
 {
@@ -213,7 +220,8 @@ static void *work(void *argument)
     shadow_weak_init(&weak, &graph);
     graph.move_slots = uses(run, USE_MOVE_SLOTS);
     graph.hashes = uses(run, USE_HASHES);
-    graph.null_is_error = !uses(run, USE_PRESSURE);
+    graph.pinned = uses(run, USE_CELLS);
+    graph.null_is_error = null_is_error(run);
     if (uses(run, USE_PRESSURE))
         graph.budget = run->options.heap_size / run->threads;
 
@@ -429,7 +437,8 @@ static void one_run(uint64_t seed, unsigned milliseconds)
     shadow_weak_init(&run.shared_weak, &run.shared);
     run.shared.move_slots = uses(&run, USE_MOVE_SLOTS);
     run.shared.hashes = uses(&run, USE_HASHES);
-    run.shared.null_is_error = !uses(&run, USE_PRESSURE);
+    run.shared.pinned = uses(&run, USE_CELLS);
+    run.shared.null_is_error = null_is_error(&run);
     shale_mutator *mutator = stress_attach(run.heap);
     exchange_init(&run.exchange, run.heap, mutator);
     STRESS_CHECK(shale_detach(mutator) == SHALE_OK, "detaching");

@@ -183,8 +183,21 @@ static uint64_t mix_mutators(const struct explorer *explorer, uint64_t sum)
         sum = mix(sum, mutator->part != 0 ? mutator->new : 0);
         sum = mix(sum, mutator->local.bump.api.cursor);
         sum = mix(sum, mutator->local.bump.api.barrier * 2 + mutator->local.bump.recording);
+        const struct shale_cell_run *run = &mutator->local.bump.api.cells[cell_index(OBJECT_BYTES, false)];
+        sum = mix(mix(sum, run->free), run->base);
         sum = mix_packet(sum, mutator->local.shaded);
     }
+    return sum;
+}
+
+/* What is looked at of memory: there all objects are. */
+static uint64_t mix_memory(const struct explorer *explorer, uint64_t sum, size_t start)
+{
+    sum = mix(sum, explorer->memory.live_bits[start >> CHUNK_SHIFT]);
+    sum = mix(sum, atomic_u64_load(&explorer->memory.cells.taken[CELLS_WITH_SLOTS][start >> CHUNK_SHIFT]));
+    const uint64_t *words = (const uint64_t *)views_alias(&explorer->memory.views, start);
+    for (size_t i = 0; i < LOOKED_AT_BYTES / 8; i++)
+        sum = mix(sum, words[i]);
     return sum;
 }
 
@@ -196,11 +209,11 @@ static uint64_t mix_heap(const struct explorer *explorer, uint64_t sum)
         sum = mix(sum, atomic_u32_load(&region->born_from));
         if (atomic_u8_load(&region->state) == REGION_FREE)
             continue;
-        sum = mix(sum, explorer->memory.live_bits[r * REGION_CHUNKS]);
         sum = mix(sum, explorer->mark.conservative.pointed[r * REGION_CHUNKS]);
-        const uint64_t *words = (const uint64_t *)views_alias(&explorer->memory.views, region_start(r));
-        for (size_t i = 0; i < LOOKED_AT_BYTES / 8; i++)
-            sum = mix(sum, words[i]);
+        /* Each mutator has a block of its own. */
+        size_t parts = explorer->program->cells ? LITMUS_MUTATORS : 1;
+        for (size_t part = 0; part < parts; part++)
+            sum = mix_memory(explorer, sum, region_start(r) + part * SMALL_BLOCK_SIZE);
     }
     return sum;
 }
@@ -355,10 +368,23 @@ static void store_part(struct explorer *explorer, struct mutator_state *mutator,
     mutator->next++;
 }
 
+static void init_local(struct mutator_local *local)
+{
+    bump_init(&local->bump, BUMP_CHUNK_SIZE);
+    cell_caches_init(&local->cells, &local->bump.api, BUMP_CHUNK_SIZE);
+}
+
 static uint64_t allocate(struct explorer *explorer, struct mutator_state *mutator)
 {
+    struct mutator_local *local = &mutator->local;
+    uint64_t header = explorer->type->api.header;
+    bool fresh;
     uintptr_t address =
-        bump_allocate(&mutator->local.bump, &explorer->memory, OBJECT_BYTES, explorer->type->api.header, 0);
+        explorer->program->cells
+            ? cell_caches_allocate(&local->cells, &explorer->memory, cell_index(OBJECT_BYTES, false), header,
+                                   0, local->bump.recording, &fresh)
+            : bump_allocate(&mutator->local.bump, &explorer->memory, OBJECT_BYTES, explorer->type->api.header,
+                            0);
     assert_int_not_equal(address, 0);
     note_write(explorer, address - HEADER_SIZE);
     return address;
@@ -371,6 +397,7 @@ static void detach_part(struct explorer *explorer, struct mutator_state *mutator
 {
     if (mutator->part++ == 0) {
         bump_close(&mutator->local.bump, &explorer->memory);
+        cell_caches_close(&mutator->local.cells, &explorer->memory);
         if (explorer->breach == DETACH_DROPS)
             shade_drop(&explorer->mark.work, &mutator->local.shaded);
         mark_detach(&explorer->mark, &mutator->local);
@@ -449,7 +476,7 @@ static void simple_step(struct explorer *explorer, struct mutator_state *mutator
         fill_packet(mutator);
         break;
     case ATTACH:
-        bump_init(&mutator->local.bump, BUMP_CHUNK_SIZE);
+        init_local(&mutator->local);
         mark_attach(&mutator->local, explorer->breach == ATTACH_PLAIN ? STAGE_IDLE : explorer->stage);
         mutator->attached = true;
         break;
@@ -643,8 +670,10 @@ static void serve(struct explorer *explorer, struct mutator_state *mutator)
     if (explorer->handshakes == BEGIN) {
         if (explorer->breach != ONE_HANDSHAKE)
             explorer->function(&explorer->mark, &mutator->local);
-        if (explorer->breach == RECORD_EARLY)
+        if (explorer->breach == RECORD_EARLY) {
             bump_start_recording(&mutator->local.bump, &explorer->memory);
+            cell_caches_start_recording(&mutator->local.cells, &explorer->memory, false);
+        }
     } else if (explorer->handshakes == SCAN) {
         serve_scan(explorer, mutator);
     } else if (explorer->stage == STAGE_DECIDED || explorer->breach != NO_FLUSH) {
@@ -831,16 +860,39 @@ static void visit_object(void *object, size_t length, shale_visitor *visitor)
 
 /* ---- a run ------------------------------------------------------------------------------------------ */
 
+static void forget_cells(struct cells *cells)
+{
+    void *tables[CELL_TABLES];
+    for (int kind = 0; kind < CELL_KINDS; kind++) {
+        tables[2 * kind] = cells->slabs[kind];
+        tables[2 * kind + 1] = cells->taken[kind];
+    }
+    struct cell_slab *slabs = cells->slabs[CELLS_WITH_SLOTS];
+    for (region_number r = 0; r < REGIONS_USED; r++) {
+        if (slabs[r].used == 0)
+            continue;
+        memset(&slabs[r], 0, sizeof slabs[r]);
+        memset(&cells->taken[CELLS_WITH_SLOTS][r * REGION_CHUNKS], 0, REGION_CHUNKS * sizeof(atomic_u64));
+    }
+    cells_destroy(cells);
+    cells_init(cells, tables);
+}
+
 static void forget_heap(struct explorer *explorer)
 {
     struct memory *memory = &explorer->memory;
     region_number count = memory->regions.count;
+    if (explorer->program->cells)
+        memory_unseal_all(memory); /* the sweep gives regions back */
     region_table_destroy(&memory->regions);
     for (region_number r = 0; r < REGIONS_USED; r++) {
-        if (region_get_state(&memory->regions, r) != REGION_FREE)
-            memset(views_alias(&memory->views, region_start(r)), 0, LOOKED_AT_BYTES);
+        for (size_t part = 0; part < LITMUS_MUTATORS && region_get_state(&memory->regions, r) != REGION_FREE;
+             part++)
+            memset(views_alias(&memory->views, region_start(r) + part * SMALL_BLOCK_SIZE), 0,
+                   LOOKED_AT_BYTES);
         memory_clear_marks(memory, r);
     }
+    forget_cells(&memory->cells);
     memset(memory->regions.regions, 0, count * sizeof *memory->regions.regions);
     region_table_init(&memory->regions, memory->regions.regions, count);
     for (region_number r = 0; r < count; r++)
@@ -899,7 +951,7 @@ static void set_up(struct explorer *explorer)
     for (unsigned m = 0; m < program->mutators; m++) {
         struct mutator_state *mutator = &explorer->mutators[m];
         *mutator = (struct mutator_state){.attached = !program->detached[m]};
-        bump_init(&mutator->local.bump, BUMP_CHUNK_SIZE);
+        init_local(&mutator->local);
         mutator->local.bump.conservative = program->conservative;
         mark_attach(&mutator->local, STAGE_IDLE);
         if (!mutator->attached)
@@ -945,6 +997,10 @@ static bool all_live(const struct explorer *explorer, uint64_t address, unsigned
     size_t offset = views_offset(&explorer->memory.views, address);
     if (!memory_is_live(&explorer->memory, offset))
         return false;
+    /* It has survived the sweep. */
+    if (region_get_state(&explorer->memory.regions, region_of(offset)) == REGION_PINNED &&
+        (cells_is_born(&explorer->memory, offset) || cells_object(&explorer->memory, offset) != offset))
+        return false;
     for (int s = 0; s < LITMUS_SLOTS; s++) {
         if (!all_live(explorer, atomic_u64_load(slot_of(explorer, address, s)), depth - 1))
             return false;
@@ -952,8 +1008,9 @@ static bool all_live(const struct explorer *explorer, uint64_t address, unsigned
     return true;
 }
 
-static bool nothing_lost(const struct explorer *explorer)
+static bool nothing_lost(struct explorer *explorer)
 {
+    cells_sweep(&explorer->memory);
     enum { DEPTH = 8 }; /* no path without a cycle is longer */
     for (int r = 0; r < LITMUS_ROOTS; r++) {
         if (explorer->shown[r] && !all_live(explorer, explorer->roots[r], DEPTH))

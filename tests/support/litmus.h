@@ -88,6 +88,7 @@ struct litmus_program {
     unsigned rounds;                /* with so many rounds before the remark */
     bool conservative;              /* mutators: any step may be followed by a stop [conservative] */
     bool no_packets;                /* all are in use: everything is shaded in place */
+    bool cells;                     /* objects are allocated pinned */
     bool detached[LITMUS_MUTATORS]; /* at first */
     bool hidden[LITMUS_ROOTS];      /* roots that no visitor shows at first */
     enum litmus_object slots[LITMUS_OBJECTS][LITMUS_SLOTS];

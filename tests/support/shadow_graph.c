@@ -254,6 +254,18 @@ static struct shadow_node *make_node(struct shadow_graph *graph)
     return node;
 }
 
+static void *allocate_moving(struct shadow_graph *graph, const shale_type *type, uint32_t length)
+{
+    return length != 0 ? shale_allocate_array(graph->mutator, type, length)
+                       : shale_allocate(graph->mutator, type);
+}
+
+static void *allocate_pinned(struct shadow_graph *graph, const shale_type *type, uint32_t length)
+{
+    return length != 0 ? shale_allocate_pinned_array(graph->mutator, type, length)
+                       : shale_allocate_pinned(graph->mutator, type);
+}
+
 static void allocate(struct shadow_graph *graph)
 {
     struct shadow_node *node = make_node(graph);
@@ -263,8 +275,9 @@ static void allocate(struct shadow_graph *graph)
     struct place child = draw_object(graph);
     graph->locals[0] = parent.object;
     graph->locals[1] = child.object;
-    void *object = node->length != 0 ? shale_allocate_array(graph->mutator, type, node->length)
-                                     : shale_allocate(graph->mutator, type);
+    bool pinned = graph->pinned && stress_random_chance(&graph->random, 3);
+    void *object =
+        pinned ? allocate_pinned(graph, type, node->length) : allocate_moving(graph, type, node->length);
     parent.object = graph->locals[0];
     child.object = graph->locals[1];
     graph->allocations++;
@@ -278,6 +291,7 @@ static void allocate(struct shadow_graph *graph)
     }
     check_zeroed(node, object);
     write_data(node, object);
+    node->pinned = pinned ? (uintptr_t)object : 0;
     node->next = graph->nodes;
     graph->nodes = node;
     graph->bytes += shadow_node_size(node);

@@ -25,6 +25,7 @@ struct shadow_graph {
     size_t budget;      /* bytes that are to be live at most */
     bool move_slots;    /* use shale_move_slots too */
     bool hashes;        /* ask for identity hashes too */
+    bool pinned;        /* allocate some objects pinned */
     bool null_is_error; /* an allocation that fails ends the program */
     bool plain;         /* stores are plain: the heap has no write barrier */
 

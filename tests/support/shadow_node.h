@@ -19,6 +19,7 @@ struct shadow_node {
     uint32_t version;
     uint64_t serial;
     uint64_t hash;     /* identity hash, 0: not asked for yet */
+    uintptr_t pinned;  /* where it was allocated, of an object that must not move; 0: it may */
     uintptr_t address; /* where a verification has seen it, 0: not yet */
     bool reached;
     struct shadow_slot slots[]; /* one per payload word, of kinds that have slots */

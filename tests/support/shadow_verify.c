@@ -40,6 +40,9 @@ static void reach(struct pending *pending, struct shadow_node *node, const void 
                  (void *)node->address, object);
     if (node->address != 0)
         return;
+    STRESS_CHECK(node->pinned == 0 || node->pinned == (uintptr_t)object,
+                 "object %llu was allocated pinned at %p, and is at %p", (unsigned long long)node->serial,
+                 (void *)node->pinned, object);
     node->address = (uintptr_t)object;
     push(pending, node, object);
 }
