@@ -123,6 +123,8 @@ uint64_t reclaim_memory(struct collector *collector, uint64_t now)
 {
     struct budget *budget = &collector->memory->fixed.budget;
     uint64_t delay = release_delay(collector);
+    if (fixed_clear_some(&collector->memory->fixed))
+        return now;
     if (now < collector->release_after)
         return collector->release_after;
     for (int i = 0; i < RECLAIM_SLICE && now >= delay; i++) {
