@@ -102,7 +102,7 @@ static void compact_wanted(struct compaction *compaction, struct builder *builde
     atomic_u32_store(&compaction->wanted, PAGE_NONE);
     page_number per_region = memory_page(compaction->memory, REGION_SIZE);
     page_number left = per_region - first % per_region;
-    if (first < compaction->memory->pages.count && first % per_region != 0)
+    if (first % per_region != 0)
         compact_pages(compaction, builder, first, left < COMPACT_BATCH ? left : COMPACT_BATCH);
 }
 
@@ -254,7 +254,9 @@ static bool bring(struct compaction *compaction, struct builder *counters, page_
         page_warm(compaction->plan, page);
     build_claimed(compaction, &builder, page, clean);
     add_neighbours(compaction, &builder);
-    if (compaction->ways.hints)
+    /* Not in large objects: a mutator that goes through one from page to page would meet a worker all the time that has just claimed what it
+     * wants next, and wait until the system lets that worker run on. */
+    if (compaction->ways.hints && page < memory_page(compaction->memory, compaction->memory->views.regions))
         atomic_u32_store(&compaction->wanted, builder.run_first + builder.run_count);
     publish_run(compaction, &builder);
     atomic_u64_fetch_add(&counters->pages, atomic_u64_load(&builder.pages));
