@@ -189,6 +189,15 @@ void compact_end(struct compaction *compaction, struct builder *builder)
     /* What is still stale holds nothing; what is building is waited for. */
     page_release_rest(&memory->pages, 0, memory_page(memory, region_start(regions)));
     page_release_rest(&memory->pages, memory_page(memory, memory->views.regions), large);
+    compaction->large_released = large;
+}
+
+void compact_settle(struct compaction *compaction)
+{
+    struct memory *memory = compaction->memory;
+    page_number from = compaction->large_released;
+    page_number large = page_runs_touched(&memory->fixed.large);
+    page_release_rest(&memory->pages, memory_page(memory, memory->views.regions) + from, large - from);
 }
 
 void compact_in_pause(struct compaction *compaction, struct builder *builder)

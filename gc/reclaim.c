@@ -78,6 +78,7 @@ void reclaim(struct collector *collector, bool concurrent)
     struct plan *plan = &collector->plan;
     if (concurrent)
         end_faults(collector);
+    compact_settle(&collector->compaction);
     page_states_settle(&memory->pages);
     report_strays(collector);
     report_failure(collector);
