@@ -102,7 +102,7 @@ static void compact_wanted(struct compaction *compaction, struct builder *builde
     atomic_u32_store(&compaction->wanted, PAGE_NONE);
     page_number per_region = memory_page(compaction->memory, REGION_SIZE);
     page_number left = per_region - first % per_region;
-    if (first < compaction->memory->pages.count && first % per_region != 0)
+    if (first % per_region != 0)
         compact_pages(compaction, builder, first, left < COMPACT_BATCH ? left : COMPACT_BATCH);
 }
 
@@ -189,6 +189,15 @@ void compact_end(struct compaction *compaction, struct builder *builder)
     /* What is still stale holds nothing; what is building is waited for. */
     page_release_rest(&memory->pages, 0, memory_page(memory, region_start(regions)));
     page_release_rest(&memory->pages, memory_page(memory, memory->views.regions), large);
+    compaction->large_released = large;
+}
+
+void compact_settle(struct compaction *compaction)
+{
+    struct memory *memory = compaction->memory;
+    page_number from = compaction->large_released;
+    page_number large = page_runs_touched(&memory->fixed.large);
+    page_release_rest(&memory->pages, memory_page(memory, memory->views.regions) + from, large - from);
 }
 
 void compact_in_pause(struct compaction *compaction, struct builder *builder)
@@ -254,7 +263,9 @@ static bool bring(struct compaction *compaction, struct builder *counters, page_
         page_warm(compaction->plan, page);
     build_claimed(compaction, &builder, page, clean);
     add_neighbours(compaction, &builder);
-    if (compaction->ways.hints)
+    /* Not in large objects: a mutator that goes through one from page to page would meet a worker all the time that has just claimed what it
+     * wants next, and wait until the system lets that worker run on. */
+    if (compaction->ways.hints && page < memory_page(compaction->memory, compaction->memory->views.regions))
         atomic_u32_store(&compaction->wanted, builder.run_first + builder.run_count);
     publish_run(compaction, &builder);
     atomic_u64_fetch_add(&counters->pages, atomic_u64_load(&builder.pages));

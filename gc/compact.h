@@ -43,11 +43,12 @@ struct compaction {
     struct memory *memory;
     const struct plan *plan;
     struct compact_ways ways;
-    uint32_t region_count; /* when the world was stopped */
-    uint32_t unit_count;   /* with those of the large space */
-    atomic_u32 next_unit;  /* the workers' cursor; past the last unit the second time round */
-    atomic_u32 wanted;     /* the page behind the last one that was faulted on; PAGE_NONE */
-    atomic_u32 failure;    /* errno of a publish that failed; 0 */
+    uint32_t region_count;      /* when the world was stopped */
+    uint32_t unit_count;        /* with those of the large space */
+    page_number large_released; /* pages of the large space below were released at the end */
+    atomic_u32 next_unit;       /* the workers' cursor; past the last unit the second time round */
+    atomic_u32 wanted;          /* the page behind the last one that was faulted on; PAGE_NONE */
+    atomic_u32 failure;         /* errno of a publish that failed; 0 */
     /* A mutator touched a page of the evacuation set: it kept an address that no root showed. */
     atomic_u64 strays;
     atomic_u64 stray_address;
@@ -76,6 +77,11 @@ void compact_bring(struct compaction *compaction, struct builder *builder, const
 /* The collector, when no unit is left: builds what other workers have not come to yet and waits for what they
  * are building. Afterwards no page is stale. */
 void compact_end(struct compaction *compaction, struct builder *builder);
+
+/* The collector, when no touch of a page is a fault any more and before the plan is forgotten: waits for the pages of large
+ * objects in memory that was never used before and was taken since compact_end began, which are built like any others at their
+ * first touch [large]. Whoever is building one still reads the plan. */
+void compact_settle(struct compaction *compaction);
 
 /* Without concurrency: builds every page inside the pause. */
 void compact_in_pause(struct compaction *compaction, struct builder *builder);

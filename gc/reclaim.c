@@ -78,6 +78,7 @@ void reclaim(struct collector *collector, bool concurrent)
     struct plan *plan = &collector->plan;
     if (concurrent)
         end_faults(collector);
+    compact_settle(&collector->compaction);
     page_states_settle(&memory->pages);
     report_strays(collector);
     report_failure(collector);
@@ -124,6 +125,8 @@ uint64_t reclaim_memory(struct collector *collector, uint64_t now)
 {
     struct budget *budget = &collector->memory->fixed.budget;
     uint64_t delay = release_delay(collector);
+    if (fixed_clear_some(&collector->memory->fixed))
+        return now;
     if (now < collector->release_after)
         return collector->release_after;
     for (int i = 0; i < RECLAIM_SLICE && now >= delay; i++) {

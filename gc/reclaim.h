@@ -16,7 +16,7 @@ void reclaim(struct collector *collector, bool concurrent);
 
 #define RECLAIM_NEVER UINT64_MAX
 
-/* No cycle runs: gives the memory of regions that have been free for long back to the system, a slice of it at a
+/* No cycle runs: clears idle memory of large objects, so that their allocation need not; then gives the memory of regions that have been free for long back to the system, a slice of it at a
  * time, those first that have been free for the longest. Returns when to call again, in the time that `now` is in:
  * `now` if there is more to be given back; RECLAIM_NEVER if no free region holds memory.
  *

@@ -36,8 +36,8 @@ static struct ephemeron_object *ephemeron_at(const struct weak *weak, granule_nu
 static atomic_u32 *head_of(const struct weak *weak, size_t key)
 {
     /* Fibonacci hashing: neighbouring keys go to different heads. */
-    uint64_t hash = (uint64_t)((uint32_t)(key >> GRANULE_SHIFT) * UINT32_C(0x9e3779b9));
-    return &weak->heads[hash * weak->head_count >> 32];
+    uint32_t hash = (uint32_t)(key >> GRANULE_SHIFT) * UINT32_C(0x9e3779b9);
+    return &weak->heads[(uint64_t)hash * weak->head_count >> 32];
 }
 
 /* Whether an address in a weak slot is that of something dead, when marking is complete; before, of something that is

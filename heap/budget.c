@@ -55,8 +55,7 @@ uint64_t budget_held(struct budget *budget)
 
 uint64_t budget_idle(const struct budget *budget)
 {
-    uint64_t pages =
-        atomic_u64_load(&budget->large->dirty_pages) + atomic_u64_load(&budget->data->dirty_pages);
+    uint64_t pages = atomic_u64_load(&budget->large->idle_pages) + atomic_u64_load(&budget->data->idle_pages);
     return (pages << budget->views->page_shift) + region_start(region_resident_count(budget->regions));
 }
 
@@ -123,7 +122,7 @@ static int discard_run(struct budget *budget, struct page_runs *runs, uint64_t t
         return 0;
     int status = views->os->file_discard(views->os, views->file, start + ((size_t)first << views->page_shift),
                                          (size_t)count << views->page_shift);
-    page_runs_free(runs, first, status != 0);
+    page_runs_free(runs, first, status != 0 ? RUN_DIRTY : RUN_HOLE);
     return status != 0 ? status : 1;
 }
 

@@ -186,16 +186,16 @@ static struct cell_slab *take_pinned_region(struct memory *memory, uint32_t rese
 static struct cell_slab *take_run(struct memory *memory, uint32_t reserve)
 {
     struct fixed *fixed = &memory->fixed;
-    bool dirty;
+    enum run_state was;
     size_t start = fixed_take(fixed, &fixed->data, (page_number)(REGION_SIZE >> memory->views.page_shift),
-                              reserve, &dirty);
+                              reserve, &was);
     if (start == OFFSET_NONE)
         return NULL;
     if (memory->announce)
         announce_free(views_mutator(&memory->views, start), REGION_SIZE);
     struct cell_slab *slab = &memory->cells.slabs[CELLS_POINTER_FREE][region_of(start - memory->views.data)];
     slab->start = start;
-    slab->clean = dirty ? 0 : UINT8_MAX;
+    slab->clean = was == RUN_DIRTY ? 0 : UINT8_MAX;
     page_runs_set_state(&fixed->data, fixed_page(fixed, &fixed->data, start), RUN_BLOCK);
     return slab;
 }

@@ -1,5 +1,10 @@
 #include "heap/fixed.h"
 
+#include <string.h>
+
+/* Bytes that are cleared at a time: few enough that a cycle that is asked for meanwhile is not held up. */
+#define CLEARED_AT_ONCE ((size_t)1 << 20)
+
 static page_number pages_between(const struct views *views, size_t start, size_t end)
 {
     return (page_number)((end - start) >> views->page_shift);
@@ -33,20 +38,26 @@ void fixed_destroy(struct fixed *fixed)
     page_runs_destroy(&fixed->large);
 }
 
+static void count_bytes(struct fixed *fixed, const struct page_runs *runs, uint64_t bytes)
+{
+    atomic_u64_fetch_add(runs == &fixed->large ? &fixed->large_bytes : &fixed->data_bytes, bytes);
+}
+
 size_t fixed_take(struct fixed *fixed, struct page_runs *runs, page_number count, uint32_t reserve,
-                  bool *dirty)
+                  enum run_state *was)
 {
     uint64_t bytes = (uint64_t)count << fixed->views->page_shift;
     if (!budget_take(&fixed->budget, bytes, reserve))
         return OFFSET_NONE;
-    page_number first = page_runs_take(runs, count, dirty);
+    page_number first = page_runs_take(runs, count, was);
     if (first == RUN_NONE && budget_empty(&fixed->budget, runs) == 0)
-        first = page_runs_take(runs, count, dirty); /* beside each other there were memory and holes */
+        first = page_runs_take(runs, count, was); /* beside each other there were memory and holes */
     if (first == RUN_NONE) {
         budget_return(&fixed->budget, bytes);
         return OFFSET_NONE;
     }
-    if (!*dirty)
+    count_bytes(fixed, runs, bytes);
+    if (*was == RUN_HOLE)
         budget_fit(&fixed->budget);
     return fixed_page_start(fixed, runs, first);
 }
@@ -57,8 +68,27 @@ void fixed_free(struct fixed *fixed, size_t start)
     page_number first = fixed_page(fixed, runs, start);
     uint64_t bytes = (uint64_t)page_runs_pages(runs, first) << fixed->views->page_shift;
     /* In this order, or its memory would for a moment belong to nobody. */
-    page_runs_free(runs, first, true);
+    page_runs_free(runs, first, RUN_DIRTY);
+    count_bytes(fixed, runs, -bytes);
     budget_return(&fixed->budget, bytes);
+}
+
+bool fixed_clear_some(struct fixed *fixed)
+{
+    const struct views *views = fixed->views;
+    struct page_runs *spaces[] = {&fixed->data, &fixed->large};
+    page_number count;
+    for (int i = 0; i < 2; i++) {
+        page_number first =
+            page_runs_take_dirty(spaces[i], (page_number)(CLEARED_AT_ONCE >> views->page_shift), &count);
+        if (first == RUN_NONE)
+            continue;
+        memset(views_alias(views, fixed_page_start(fixed, spaces[i], first)), 0,
+               (size_t)count << views->page_shift);
+        page_runs_free(spaces[i], first, RUN_ZERO);
+        return true;
+    }
+    return false;
 }
 
 bool fixed_mark(struct fixed *fixed, size_t offset)

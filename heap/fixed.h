@@ -25,6 +25,8 @@ struct fixed {
     struct page_runs data;  /* of the pages from views.data on */
     struct budget budget;
     atomic_u64 large_objects;
+    atomic_u64 large_bytes; /* of runs that were taken, in each space; written by fetch-and-add */
+    atomic_u64 data_bytes;
     atomic_u64 *marks; /* bit n: the granule at views.regions + n * GRANULE_SIZE */
 };
 
@@ -61,13 +63,17 @@ static inline page_number fixed_page(const struct fixed *fixed, const struct pag
 }
 
 /* Takes a run of `count` pages of `runs` within the budget, leaving `reserve` free regions. Returns the offset of its first byte;
- * OFFSET_NONE when there is no room. `dirty`: its memory may hold anything, otherwise zeros. The run is RUN_TAKEN. No
+ * OFFSET_NONE when there is no room. `was` is set to what it was: RUN_DIRTY, or zeros. The run is RUN_TAKEN. No
  * lock is held. */
 size_t fixed_take(struct fixed *fixed, struct page_runs *runs, page_number count, uint32_t reserve,
-                  bool *dirty);
+                  enum run_state *was);
 
 /* Gives back the run that begins at `start`. */
 void fixed_free(struct fixed *fixed, size_t start);
+
+/* The collector, with nothing else to do: clears some idle memory, so that nobody has to who allocates it. Returns whether there was
+ * any. */
+bool fixed_clear_some(struct fixed *fixed);
 
 static inline size_t fixed_bit(const struct fixed *fixed, size_t offset)
 {

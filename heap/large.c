@@ -15,8 +15,8 @@ struct large_run large_take(struct memory *memory, const struct large_request *r
     bool pointer_free = request->type->shape == SHAPE_POINTER_FREE;
     struct large_run run = {.size = large_run_size(memory, request->payload)};
     run.start = fixed_take(fixed, pointer_free ? &fixed->data : &fixed->large,
-                           (page_number)(run.size >> memory->views.page_shift), reserve, &run.dirty);
-    if (run.start != OFFSET_NONE && run.dirty)
+                           (page_number)(run.size >> memory->views.page_shift), reserve, &run.was);
+    if (run.start != OFFSET_NONE && run.was == RUN_DIRTY)
         memset(views_alias(&memory->views, run.start), 0, run.size);
     return run;
 }
@@ -38,7 +38,7 @@ uintptr_t large_complete(struct memory *memory, const struct large_request *requ
     size_t offset = run->start + FIXED_FIRST_OBJECT;
     if (page_states_active(&memory->pages) && run->start < views->flipped)
         memory_publish_fresh(memory, run->start,
-                             run->dirty ? run->start + run->size : run->start + views->page_size);
+                             run->was != RUN_HOLE ? run->start + run->size : run->start + views->page_size);
     uint64_t *object = (uint64_t *)views_mutator(views, offset);
     if (memory->announce)
         announce_object(object - 2, run->size);

@@ -30,7 +30,7 @@ struct large_request {
 struct large_run {
     size_t start; /* offset; OFFSET_NONE: none */
     size_t size;  /* bytes */
-    bool dirty;   /* it has to be cleared */
+    enum run_state was;
 };
 
 /* Bytes of the run for a payload. */

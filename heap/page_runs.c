@@ -215,7 +215,7 @@ static void unlink_free(struct page_runs *runs, page_number first)
 {
     enum run_state state = state_of(runs, first);
     tree_remove(runs, &runs->trees[state], first);
-    if (state == RUN_DIRTY)
+    if (state != RUN_HOLE)
         list_unlink(runs, first);
 }
 
@@ -226,15 +226,16 @@ static page_number cut(struct page_runs *runs, page_number first, page_number co
     page_number pages = pages_of(runs, first);
     page_number left = pages - count;
     page_number taken = first;
-    if (state_of(runs, first) == RUN_DIRTY) {
+    enum run_state state = state_of(runs, first);
+    if (state != RUN_HOLE) {
         taken = first + left;
-        change(&runs->dirty_pages, -(int64_t)count);
+        change(&runs->idle_pages, -(int64_t)count);
         if (left == 0) {
             unlink_free(runs, first);
         } else {
-            tree_remove(runs, &runs->trees[RUN_DIRTY], first);
+            tree_remove(runs, &runs->trees[state], first);
             atomic_u32_store(&run_at(runs, first)->pages, left);
-            tree_insert(runs, &runs->trees[RUN_DIRTY], first);
+            tree_insert(runs, &runs->trees[state], first);
         }
     } else {
         unlink_free(runs, first);
@@ -244,7 +245,6 @@ static page_number cut(struct page_runs *runs, page_number first, page_number co
         }
     }
     make_run(runs, taken, count, RUN_TAKEN);
-    change(&runs->used_pages, count);
     if (taken + count > atomic_u32_load(&runs->touched))
         atomic_u32_store_release(&runs->touched, taken + count);
     return taken;
@@ -268,7 +268,7 @@ static void put_back(struct page_runs *runs, page_number first, page_number coun
     }
     make_run(runs, first, count, state);
     tree_insert(runs, &runs->trees[state], first);
-    if (state == RUN_DIRTY) {
+    if (state != RUN_HOLE) {
         run_at(runs, first)->freed_at = runs->now;
         list_add_newest(runs, first);
     }
@@ -280,8 +280,8 @@ void page_runs_init(struct page_runs *runs, struct page_run *table, atomic_u64 *
 {
     *runs = (struct page_runs){.runs = table, .count = count, .newest = RUN_NONE, .oldest = RUN_NONE};
     pthread_mutex_init(&runs->lock, NULL);
-    runs->trees[RUN_HOLE] = RUN_NONE;
-    runs->trees[RUN_DIRTY] = RUN_NONE;
+    for (int state = RUN_HOLE; state <= RUN_DIRTY; state++)
+        runs->trees[state] = RUN_NONE;
     size_t words = count;
     do {
         words = words_for(words);
@@ -297,28 +297,46 @@ void page_runs_destroy(struct page_runs *runs)
     pthread_mutex_destroy(&runs->lock);
 }
 
-page_number page_runs_take(struct page_runs *runs, page_number count, bool *dirty)
+page_number page_runs_take(struct page_runs *runs, page_number count, enum run_state *was)
 {
+    static const enum run_state order[] = {RUN_ZERO, RUN_DIRTY, RUN_HOLE};
+    page_number first = RUN_NONE;
     pthread_mutex_lock(&runs->lock);
-    page_number first = tree_fit(runs, runs->trees[RUN_DIRTY], count);
-    *dirty = first != RUN_NONE;
-    if (first == RUN_NONE)
-        first = tree_fit(runs, runs->trees[RUN_HOLE], count);
+    for (int i = 0; i < 3 && first == RUN_NONE; i++) {
+        *was = order[i];
+        first = tree_fit(runs, runs->trees[order[i]], count);
+    }
     if (first != RUN_NONE)
         first = cut(runs, first, count);
     pthread_mutex_unlock(&runs->lock);
     return first;
 }
 
-void page_runs_free(struct page_runs *runs, page_number first, bool dirty)
+void page_runs_free(struct page_runs *runs, page_number first, enum run_state state)
 {
     pthread_mutex_lock(&runs->lock);
     page_number count = pages_of(runs, first);
-    change(&runs->used_pages, -(int64_t)count);
-    if (dirty)
-        change(&runs->dirty_pages, count);
-    put_back(runs, first, count, dirty ? RUN_DIRTY : RUN_HOLE);
+    if (state != RUN_HOLE)
+        change(&runs->idle_pages, count);
+    put_back(runs, first, count, state);
     pthread_mutex_unlock(&runs->lock);
+}
+
+static page_number cut_up_to(struct page_runs *runs, page_number first, page_number maximum,
+                             page_number *count)
+{
+    if (first == RUN_NONE)
+        return RUN_NONE;
+    *count = pages_of(runs, first) < maximum ? pages_of(runs, first) : maximum;
+    return cut(runs, first, *count);
+}
+
+page_number page_runs_take_dirty(struct page_runs *runs, page_number maximum, page_number *count)
+{
+    pthread_mutex_lock(&runs->lock);
+    page_number first = cut_up_to(runs, runs->trees[RUN_DIRTY], maximum, count);
+    pthread_mutex_unlock(&runs->lock);
+    return first;
 }
 
 void page_runs_set_state(struct page_runs *runs, page_number first, enum run_state state)
@@ -379,10 +397,7 @@ page_number page_runs_take_oldest(struct page_runs *runs, uint64_t time, page_nu
     page_number first = runs->oldest;
     if (first != RUN_NONE && run_at(runs, first)->freed_at > time)
         first = RUN_NONE;
-    if (first != RUN_NONE) {
-        *count = pages_of(runs, first) < maximum ? pages_of(runs, first) : maximum;
-        first = cut(runs, first, *count);
-    }
+    first = cut_up_to(runs, first, maximum, count);
     pthread_mutex_unlock(&runs->lock);
     return first;
 }

@@ -3,9 +3,9 @@
  * they were taken.
  *
  * [runs] Every page is in exactly one run, and each run has a state. Free runs beside each other that are in the same
- * state are one run. A free run either has memory (RUN_DIRTY: it may hold anything) or has none (RUN_HOLE: it reads as
- * zeros). Taking pages is best fit, among the runs that have memory and then among the holes, so that memory is used
- * again before more is asked of the system; of equal ones the lowest.
+ * state are one run. A free run has memory, which is zero (RUN_ZERO) or may hold anything (RUN_DIRTY), or has none
+ * (RUN_HOLE: it reads as zeros). Taking pages is best fit, among those that are zero, then among the others that have
+ * memory, and then among the holes, so that memory is used again before more is asked of the system; of equal ones the lowest.
  *
  * What is known of a run is kept outside of its memory, at the index of its first page, in a table that costs memory
  * only where runs begin. The first pages are bits of a bitmap, with bitmaps above it of which each has one bit for
@@ -28,6 +28,7 @@
 
 enum run_state {
     RUN_HOLE,
+    RUN_ZERO,
     RUN_DIRTY,
     RUN_TAKEN,  /* in use; what is in it is nobody's business but the taker's */
     RUN_OBJECT, /* one large object */
@@ -40,7 +41,7 @@ struct page_run {
     atomic_u8 state;
     page_number left; /* free runs: the tree; of a run in use: page_runs_link */
     page_number right;
-    page_number newer; /* RUN_DIRTY: the list by time */
+    page_number newer; /* free runs that have memory: the list by time */
     page_number older;
     uint64_t freed_at;
 };
@@ -53,13 +54,12 @@ struct page_runs {
     atomic_u64 *starts[RUN_LEVELS_MAX]; /* [0]: a bit for each page */
     unsigned levels;
     page_number count;
-    page_number trees[2]; /* RUN_HOLE, RUN_DIRTY */
-    page_number newest;   /* of those that are RUN_DIRTY */
+    page_number trees[RUN_TAKEN]; /* of each kind of free run */
+    page_number newest;           /* of those that have memory */
     page_number oldest;
-    atomic_u64 dirty_pages; /* in runs that are RUN_DIRTY */
-    atomic_u64 used_pages;  /* in runs that are not free */
-    atomic_u32 touched;     /* pages from here on were never taken */
-    uint64_t now;           /* when what is freed becomes free */
+    atomic_u64 idle_pages; /* in free runs that have memory */
+    atomic_u32 touched;    /* pages from here on were never taken */
+    uint64_t now;          /* when what is freed becomes free */
 };
 
 /* Words of the bitmaps for `count` pages. */
@@ -69,12 +69,15 @@ size_t page_runs_bitmap_words(page_number count);
 void page_runs_init(struct page_runs *runs, struct page_run *table, atomic_u64 *bitmaps, page_number count);
 void page_runs_destroy(struct page_runs *runs);
 
-/* Takes `count` neighbouring pages, RUN_TAKEN. Returns the first; RUN_NONE when there are no such. `dirty`: they may hold
- * anything; otherwise they are holes. */
-page_number page_runs_take(struct page_runs *runs, page_number count, bool *dirty);
+/* Takes `count` neighbouring pages, RUN_TAKEN. Returns the first; RUN_NONE when there are no such. `was` is set to what they
+ * were. */
+page_number page_runs_take(struct page_runs *runs, page_number count, enum run_state *was);
 
-/* Gives back a run that was taken. `dirty`: it holds memory. */
-void page_runs_free(struct page_runs *runs, page_number first, bool dirty);
+/* Gives back a run that was taken, as one of the kinds of free runs. */
+void page_runs_free(struct page_runs *runs, page_number first, enum run_state state);
+
+/* Takes up to `maximum` pages that are RUN_DIRTY, so that they can be cleared. RUN_NONE: there are none. */
+page_number page_runs_take_dirty(struct page_runs *runs, page_number maximum, page_number *count);
 
 /* What a run that is in use holds from now on. */
 void page_runs_set_state(struct page_runs *runs, page_number first, enum run_state state);
@@ -104,11 +107,6 @@ static inline enum run_state page_runs_state(const struct page_runs *runs, page_
 static inline page_number page_runs_pages(const struct page_runs *runs, page_number first)
 {
     return atomic_u32_load(&runs->runs[first].pages);
-}
-
-static inline uint64_t page_runs_used(const struct page_runs *runs)
-{
-    return atomic_u64_load(&runs->used_pages);
 }
 
 /* A link of whoever has the run. */

@@ -67,8 +67,8 @@ shale_status shale_heap_statistics(shale_heap *heap, shale_statistics *statistic
         .used_bytes = used < heap->options.heap_size ? used : heap->options.heap_size,
     };
     statistics->large_objects = atomic_u64_load(&heap->memory.fixed.large_objects);
-    statistics->large_bytes = page_runs_used(&heap->memory.fixed.large) << heap->memory.views.page_shift;
-    statistics->data_bytes = page_runs_used(&heap->memory.fixed.data) << heap->memory.views.page_shift;
+    statistics->large_bytes = atomic_u64_load(&heap->memory.fixed.large_bytes);
+    statistics->data_bytes = atomic_u64_load(&heap->memory.fixed.data_bytes);
     heap->memory.os->file_memory(heap->memory.os, heap->memory.views.file, &statistics->committed_bytes);
     durations_summarize(&counted->flip_pause, &statistics->flip_pause);
     durations_summarize(&counted->remark_pause, &statistics->remark_pause);

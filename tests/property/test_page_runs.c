@@ -25,7 +25,7 @@ struct model {
     page_number *taken;
     size_t taken_count;
     uint64_t now;
-    uint64_t *freed_at; /* of each page that is dirty */
+    uint64_t *freed_at; /* of each page that is free and has memory */
 };
 
 static void model_create(struct model *model, page_number count, uint64_t stream)
@@ -90,36 +90,41 @@ static void took(struct model *model, page_number first, page_number count, uint
 static void step_take(struct model *model, page_number largest)
 {
     page_number count = (page_number)test_random_between(&model->random, 1, largest);
-    page_number dirty_fit = best_fit(model, RUN_DIRTY, count);
-    page_number hole_fit = best_fit(model, RUN_HOLE, count);
-    bool dirty;
-    page_number first = page_runs_take(&model->runs, count, &dirty);
-    if (dirty_fit == 0 && hole_fit == 0) {
+    enum run_state expected = RUN_ZERO;
+    page_number fit = best_fit(model, RUN_ZERO, count);
+    if (fit == 0)
+        fit = best_fit(model, expected = RUN_DIRTY, count);
+    if (fit == 0)
+        fit = best_fit(model, expected = RUN_HOLE, count);
+    enum run_state was;
+    page_number first = page_runs_take(&model->runs, count, &was);
+    if (fit == 0) {
         assert_int_equal(first, RUN_NONE);
         return;
     }
     assert_true(first < model->count);
-    assert_int_equal(dirty, dirty_fit != 0);
-    assert_int_equal(stretch_around(model, first), dirty ? dirty_fit : hole_fit);
-    took(model, first, count, dirty ? RUN_DIRTY : RUN_HOLE);
+    assert_int_equal(was, expected);
+    assert_int_equal(stretch_around(model, first), fit);
+    took(model, first, count, was);
     assert_true(page_runs_touched(&model->runs) >= first + count);
     assert_int_equal(page_runs_pages(&model->runs, first), count);
 }
 
-static void freed(struct model *model, size_t index, bool dirty)
+static void freed(struct model *model, size_t index, enum run_state state)
 {
     page_number first = model->taken[index];
     page_number end = first + page_runs_pages(&model->runs, first);
-    page_runs_free(&model->runs, first, dirty);
+    page_runs_free(&model->runs, first, state);
     for (page_number page = first; page < end; page++) {
         assert_int_equal(model->states[page], RUN_TAKEN);
-        model->states[page] = dirty ? RUN_DIRTY : RUN_HOLE;
+        model->states[page] = (uint8_t)state;
     }
     /* What has become one run is as old as its newest part. */
     page_number start = first;
-    while (dirty && start > 0 && model->states[start - 1] == RUN_DIRTY)
+    while (state != RUN_HOLE && start > 0 && model->states[start - 1] == state)
         start--;
-    for (page_number page = start; dirty && page < model->count && model->states[page] == RUN_DIRTY; page++)
+    for (page_number page = start; state != RUN_HOLE && page < model->count && model->states[page] == state;
+         page++)
         model->freed_at[page] = model->now;
     model->taken[index] = model->taken[--model->taken_count];
 }
@@ -131,14 +136,33 @@ static void step_free(struct model *model)
     model->now += test_random_below(&model->random, 4);
     page_runs_set_time(&model->runs, model->now);
     freed(model, test_random_below(&model->random, model->taken_count),
-          test_random_chance(&model->random, 80));
+          test_random_chance(&model->random, 80) ? RUN_DIRTY : RUN_HOLE);
+}
+
+static bool is_idle(const struct model *model, page_number page)
+{
+    return model->states[page] == RUN_DIRTY || model->states[page] == RUN_ZERO;
+}
+
+/* Memory is cleared in the background. */
+static void step_clear(struct model *model)
+{
+    page_number count;
+    page_number maximum = (page_number)test_random_between(&model->random, 1, 40);
+    page_number first = page_runs_take_dirty(&model->runs, maximum, &count);
+    assert_int_equal(first == RUN_NONE, best_fit(model, RUN_DIRTY, 1) == 0);
+    if (first == RUN_NONE)
+        return;
+    assert_true(first < model->count && count >= 1 && count <= maximum);
+    took(model, first, count, RUN_DIRTY);
+    freed(model, model->taken_count - 1, RUN_ZERO);
 }
 
 static void step_discard(struct model *model)
 {
     uint64_t oldest = UINT64_MAX;
     for (page_number page = 0; page < model->count; page++) {
-        if (model->states[page] == RUN_DIRTY && model->freed_at[page] < oldest)
+        if (is_idle(model, page) && model->freed_at[page] < oldest)
             oldest = model->freed_at[page];
     }
     uint64_t at;
@@ -153,23 +177,20 @@ static void step_discard(struct model *model)
     assert_true(first < model->count && count >= 1 && count <= maximum);
     for (page_number page = first; page < first + count; page++)
         assert_int_equal(model->freed_at[page], oldest);
-    took(model, first, count, RUN_DIRTY);
-    freed(model, model->taken_count - 1, test_random_chance(&model->random, 20));
+    took(model, first, count, model->states[first]);
+    freed(model, model->taken_count - 1, test_random_chance(&model->random, 20) ? RUN_DIRTY : RUN_HOLE);
 }
 
 /* Of every page it is found which run it is in; the runs in use are enumerated; the counters count. */
 static void check(struct model *model)
 {
-    uint64_t dirty = 0;
-    uint64_t used = 0;
+    uint64_t idle = 0;
     for (page_number page = 0; page < model->count; page++) {
-        dirty += model->states[page] == RUN_DIRTY;
-        used += model->states[page] == RUN_TAKEN;
+        idle += is_idle(model, page);
         if (model->states[page] != RUN_TAKEN)
             assert_int_equal(page_runs_find(&model->runs, page), RUN_NONE);
     }
-    assert_int_equal(atomic_u64_load(&model->runs.dirty_pages), dirty);
-    assert_int_equal(atomic_u64_load(&model->runs.used_pages), used);
+    assert_int_equal(atomic_u64_load(&model->runs.idle_pages), idle);
     for (size_t i = 0; i < model->taken_count; i++) {
         page_number first = model->taken[i];
         page_number last = first + page_runs_pages(&model->runs, first) - 1;
@@ -201,6 +222,8 @@ static void run_sequence(page_number count, page_number largest, unsigned steps,
             step_take(&model, test_random_chance(&model.random, 10) ? largest : largest / 8 + 1);
         else if (test_random_chance(&model.random, 85))
             step_free(&model);
+        else if (test_random_chance(&model.random, 50))
+            step_clear(&model);
         else
             step_discard(&model);
         if (step % 64 == 0)
@@ -208,16 +231,16 @@ static void run_sequence(page_number count, page_number largest, unsigned steps,
     }
     check(&model);
     while (model.taken_count != 0)
-        freed(&model, model.taken_count - 1, false);
-    while (atomic_u64_load(&model.runs.dirty_pages) != 0) {
+        freed(&model, model.taken_count - 1, RUN_HOLE);
+    while (atomic_u64_load(&model.runs.idle_pages) != 0) {
         page_number pages;
         page_number first = page_runs_take_oldest(&model.runs, UINT64_MAX, count, &pages);
-        page_runs_free(&model.runs, first, false);
+        page_runs_free(&model.runs, first, RUN_HOLE);
     }
     /* Everything is one run again. */
-    bool dirty;
-    assert_int_equal(page_runs_take(&model.runs, count, &dirty), 0);
-    assert_false(dirty);
+    enum run_state was;
+    assert_int_equal(page_runs_take(&model.runs, count, &was), 0);
+    assert_int_equal(was, RUN_HOLE);
     model_destroy(&model);
 }
 
@@ -330,11 +353,11 @@ static void test_memory_is_traded(void **state)
             if (run_count == REGIONS * 8 || !budget_take(&spaces.budget, bytes, 0))
                 continue;
             int space = (int)test_random_below(&random, 2);
-            bool dirty;
-            page_number first = page_runs_take(&spaces.runs[space], pages, &dirty);
+            enum run_state was;
+            page_number first = page_runs_take(&spaces.runs[space], pages, &was);
             assert_int_not_equal(first, RUN_NONE);
             size_t start = (space == 0 ? spaces.views.regions : spaces.views.data) + first * page_size;
-            if (!dirty) {
+            if (was == RUN_HOLE) {
                 budget_fit(&spaces.budget);
                 assert_true(is_zero(&spaces, start, bytes));
             }
@@ -348,7 +371,7 @@ static void test_memory_is_traded(void **state)
             taken[i] = taken[--taken_count];
         } else if (what == 3 && run_count != 0) {
             size_t i = test_random_below(&random, run_count);
-            page_runs_free(&spaces.runs[runs[i].space], runs[i].first, true);
+            page_runs_free(&spaces.runs[runs[i].space], runs[i].first, RUN_DIRTY);
             budget_return(&spaces.budget, runs[i].bytes);
             runs[i] = runs[--run_count];
         }
@@ -386,11 +409,11 @@ static void test_discarding_fails(void **state)
     (void)state;
     struct spaces spaces;
     spaces_create(&spaces);
-    bool dirty;
+    enum run_state was;
     assert_true(budget_take(&spaces.budget, REGIONS * REGION_SIZE, 0));
-    page_number first = page_runs_take(
-        &spaces.runs[0], (page_number)(REGIONS * REGION_SIZE >> spaces.views.page_shift), &dirty);
-    page_runs_free(&spaces.runs[0], first, true);
+    page_number first = page_runs_take(&spaces.runs[0],
+                                       (page_number)(REGIONS * REGION_SIZE >> spaces.views.page_shift), &was);
+    page_runs_free(&spaces.runs[0], first, RUN_DIRTY);
     budget_return(&spaces.budget, REGIONS * REGION_SIZE);
     assert_int_not_equal(region_take(&spaces.regions, REGION_USED, 0), REGION_NONE);
     os_failing_plan_from_now(&spaces.os, OS_FILE_DISCARD, 1, 1, EOPNOTSUPP);
