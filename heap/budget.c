@@ -56,7 +56,8 @@ uint64_t budget_held(struct budget *budget)
 uint64_t budget_idle(const struct budget *budget)
 {
     uint64_t pages = atomic_u64_load(&budget->large->idle_pages) + atomic_u64_load(&budget->data->idle_pages);
-    return (pages << budget->views->page_shift) + region_start(region_resident_count(budget->regions));
+    return (pages << budget->views->page_shift) + region_start(region_resident_count(budget->regions)) +
+           atomic_u64_load(&budget->in_hand);
 }
 
 void budget_fit(struct budget *budget)

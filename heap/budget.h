@@ -10,7 +10,8 @@
  * free for the longest, wherever it is. So the heap's file never holds more than the heap's size, but for the rounding of a
  * run and for what several threads take at the same moment.
  *
- * Who writes what: `held` and `lent` under the lock, which is taken before the region table's.
+ * Who writes what: `held` and `lent` under the lock, which is taken before the region table's; `in_hand` the collector, around
+ * clearing: who fits memory at that moment gives back something else for it.
  */
 #ifndef SHALE_HEAP_BUDGET_H
 #define SHALE_HEAP_BUDGET_H
@@ -27,6 +28,8 @@ struct budget {
     struct page_runs *data;
     uint64_t held; /* bytes of runs that are in use, or promised to one that will be */
     uint32_t lent; /* regions */
+    atomic_u64
+        in_hand; /* bytes, at most, of free runs that are being cleared, and no space counts meanwhile */
 };
 
 void budget_init(struct budget *budget, const struct views *views, struct region_table *regions,

@@ -79,6 +79,7 @@ bool fixed_clear_some(struct fixed *fixed)
     struct page_runs *spaces[] = {&fixed->data, &fixed->large};
     page_number count;
     for (int i = 0; i < 2; i++) {
+        atomic_u64_store(&fixed->budget.in_hand, CLEARED_AT_ONCE);
         page_number first =
             page_runs_take_dirty(spaces[i], (page_number)(CLEARED_AT_ONCE >> views->page_shift), &count);
         if (first == RUN_NONE)
@@ -86,8 +87,10 @@ bool fixed_clear_some(struct fixed *fixed)
         memset(views_alias(views, fixed_page_start(fixed, spaces[i], first)), 0,
                (size_t)count << views->page_shift);
         page_runs_free(spaces[i], first, RUN_ZERO);
+        atomic_u64_store(&fixed->budget.in_hand, 0);
         return true;
     }
+    atomic_u64_store(&fixed->budget.in_hand, 0);
     return false;
 }
 
