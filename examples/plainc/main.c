@@ -52,7 +52,6 @@ static bool run_lines(struct editor *editor)
         char *path = next_word(&rest);
         rest += strspn(rest, " \t");
         all = editor_run(editor, command, path, *rest != '\0' ? rest : NULL) && all;
-        memory_rest();
     }
     free(line);
     return all;
@@ -90,7 +89,7 @@ int main(int argc, char **argv)
         return 2;
     }
     struct editor editor = {.file = argv[at++]};
-    const char *wrong = memory_start(&editor.document);
+    const char *wrong = memory_start();
     if (wrong != NULL) {
         fprintf(stderr, "plainc: %s\n", wrong);
         return 2;

@@ -6,9 +6,8 @@
 
 const size_t memory_text_max = (size_t)1 << 30;
 
-const char *memory_start(struct value **document)
+const char *memory_start(void)
 {
-    (void)document;
     return NULL;
 }
 
@@ -24,10 +23,6 @@ struct value *memory_new_value(void)
 struct text *memory_new_text(size_t length)
 {
     return calloc(1, sizeof(struct text) + length);
-}
-
-void memory_rest(void)
-{
 }
 
 void memory_report(FILE *to)
@@ -48,15 +43,6 @@ static const shale_type *value_type;
 static const shale_type *text_type;
 static shale_error error;
 
-/* A cycle between two commands each time so much was allocated: then only the document is in use. */
-enum { ALLOCATIONS_BETWEEN_CYCLES = 100000 };
-static unsigned allocations;
-
-static void show_document(void *document, shale_visitor *visitor)
-{
-    shale_visit_pointers(visitor, document, 1);
-}
-
 static bool register_types(void)
 {
     static const uint32_t pointers[] = {offsetof(struct value, text), offsetof(struct value, name),
@@ -70,19 +56,19 @@ static bool register_types(void)
     return text_type != NULL;
 }
 
-const char *memory_start(struct value **document)
+const char *memory_start(void)
 {
     shale_options options;
     shale_options_init(&options);
     options.barrier = SHALE_BARRIER_PAGES; /* stores are plain */
-    options.target = 0;
     heap = shale_heap_create(&options, &error);
     if (heap == NULL)
         return error.message;
-    mutator = shale_attach(heap, &error);
-    if (mutator == NULL || !register_types())
-        return error.message;
-    return shale_root_visitor_add(mutator, show_document, document) != NULL ? NULL : "there is no memory";
+    shale_attach_options attach;
+    shale_attach_options_init(&attach);
+    attach.conservative = true; /* locals are found on the stack */
+    mutator = shale_attach_with(heap, &attach, &error);
+    return mutator != NULL && register_types() ? NULL : error.message;
 }
 
 void memory_end(void)
@@ -93,22 +79,12 @@ void memory_end(void)
 
 struct value *memory_new_value(void)
 {
-    allocations++;
     return shale_allocate(mutator, value_type);
 }
 
 struct text *memory_new_text(size_t length)
 {
-    allocations++;
     return shale_allocate_array(mutator, text_type, length);
-}
-
-void memory_rest(void)
-{
-    if (allocations < ALLOCATIONS_BETWEEN_CYCLES)
-        return;
-    allocations = 0;
-    shale_collect(mutator, SHALE_COLLECT_NORMAL);
 }
 
 void memory_report(FILE *to)

@@ -108,7 +108,7 @@ cmp malloc.json shale.json && echo "ok    many edits: the same file" || failures
 cat memory.txt
 grep -q '[1-9][0-9]* cycles' memory.txt || { echo "FAIL  nothing was collected"; failures=$((failures + 1)); }
 
-SHALE_VERIFY=1 run_edits plainc checked.json >/dev/null || failures=$((failures + 1))
+SHALE_VERIFY=1 SHALE_STRESS=5 SHALE_EVACUATE=100 run_edits plainc checked.json >/dev/null || failures=$((failures + 1))
 cmp malloc.json checked.json && echo "ok    many edits, all checked: the same file" || failures=$((failures + 1))
 
 echo "$failures failed"
