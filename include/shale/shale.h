@@ -198,7 +198,8 @@ typedef struct shale_options {
     /* "heap": bytes that it may grow to, 4 MiB to 62 GiB; 0: see above. All of it is for objects: while a
      * compaction runs in a heap that is nearly full, up to a thirty-second more memory is in use, rounded up to
      * 2 MiB. While 1.15 times the bytes of live objects, headers included, and 256 KiB for each attached mutator
-     * fit, no allocation fails. */
+     * fit, no allocation fails. What must stay where it is comes on top: 256 KiB count as full in which anything is pinned, or
+     * that a word on a conservative thread's stack points into, and so does each block of objects that were allocated pinned. */
     size_t heap_size;
     int faults;        /* "faults": SHALE_FAULTS_THREAD or SHALE_FAULTS_SIGNAL */
     int concurrent;    /* "concurrent": SHALE_CONCURRENT_AUTO, _REQUIRE or _NEVER */

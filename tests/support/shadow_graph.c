@@ -244,6 +244,8 @@ static struct shadow_node *make_node(struct shadow_graph *graph)
     uint32_t length = shadow_draw_length(kind, &graph->random);
     if (kind == SHADOW_BIG_RECORD && !stress_random_chance(&graph->random, 4))
         kind = SHADOW_CELL;
+    if (graph->large && stress_random_chance(&graph->random, 64))
+        length = shadow_draw_large_length(kind, &graph->random);
     size_t words = shadow_has_slots(kind) ? shadow_payload(kind, length) / 8 : 0;
     struct shadow_node *node = calloc(1, sizeof *node + words * sizeof node->slots[0]);
     STRESS_CHECK(node != NULL, "no memory for the copy of an object");
@@ -291,7 +293,8 @@ static void allocate(struct shadow_graph *graph)
     }
     check_zeroed(node, object);
     write_data(node, object);
-    node->pinned = pinned ? (uintptr_t)object : 0;
+    bool large = shadow_payload(node->kind, node->length) > SHALE_OBJECT_MAX;
+    node->pinned = pinned || large ? (uintptr_t)object : 0;
     node->next = graph->nodes;
     graph->nodes = node;
     graph->bytes += shadow_node_size(node);

@@ -26,6 +26,7 @@ struct shadow_graph {
     bool move_slots;    /* use shale_move_slots too */
     bool hashes;        /* ask for identity hashes too */
     bool pinned;        /* allocate some objects pinned */
+    bool large;         /* some arrays are large objects */
     bool null_is_error; /* an allocation that fails ends the program */
     bool plain;         /* stores are plain: the heap has no write barrier */
 

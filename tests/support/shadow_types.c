@@ -164,6 +164,15 @@ uint32_t shadow_draw_length(enum shadow_kind kind, struct stress_random *random)
     return stress_random_below(random, limit + 1);
 }
 
+uint32_t shadow_draw_large_length(enum shadow_kind kind, struct stress_random *random)
+{
+    struct layout layout = layout_of(kind);
+    if (layout.element == 0)
+        return 0;
+    uint32_t longest = (uint32_t)(SHALE_OBJECT_MAX - layout.fixed) / layout.element;
+    return longest + 1 + stress_random_below(random, 4 * longest);
+}
+
 uint32_t shadow_payload(enum shadow_kind kind, uint32_t length)
 {
     struct layout layout = layout_of(kind);

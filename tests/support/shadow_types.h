@@ -42,6 +42,9 @@ void shadow_types_register(struct shadow_types *types, shale_heap *heap, enum sh
 /* A random length, mostly short, now and then the longest there is; 0 for kinds without an array. */
 uint32_t shadow_draw_length(enum shadow_kind kind, struct stress_random *random);
 
+/* One that makes a large object; 0 for kinds without an array. */
+uint32_t shadow_draw_large_length(enum shadow_kind kind, struct stress_random *random);
+
 /* Payload bytes of an object. */
 uint32_t shadow_payload(enum shadow_kind kind, uint32_t length);
 
