@@ -1,5 +1,7 @@
 #include "heap/views.h"
 
+#include "heap/announce.h"
+
 static size_t reservation_size(const struct views *views, int which)
 {
     return which < 2 ? views->size : views->span;
@@ -27,10 +29,12 @@ int views_create(struct views *views, const struct os *os, size_t regions, const
 {
     *views = (struct views){.os = os, .file = -1, .regions = regions, .page_size = os->page_size(os)};
     views->page_shift = (unsigned)__builtin_ctzl(views->page_size);
-    views->flipped = regions + LARGE_SPACE_FACTOR * regions;
+    /* Valgrind has 128 GiB of addresses for everything. */
+    bool few = announce_kernel_calls_unknown();
+    views->flipped = regions + (few ? 1 : LARGE_SPACE_FACTOR) * regions;
     views->span = round_up(views->flipped, VIEW_ALIGNMENT);
     views->data = views->span + HEAP_UNIT;
-    views->size = views->data + DATA_SPACE_FACTOR * regions;
+    views->size = views->data + (few ? 1 : DATA_SPACE_FACTOR) * regions;
 
     *failed = "creating the heap's memory file (memfd_create)";
     int status = os->file_create(os, views->size);
