@@ -1,0 +1,11 @@
+package shale.bench;
+
+/** One of the programs. Each does what the one of that name in bench/workloads does, in plain Java. */
+interface Workload {
+    void run(Run run) throws Exception;
+
+    /** The most threads that it can use. */
+    default int threadsMax() {
+        return 1;
+    }
+}
