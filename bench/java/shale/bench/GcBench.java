@@ -74,8 +74,8 @@ final class GcBench implements Workload {
 
     @Override
     public void run(Run run) {
-        int depth = run.scale.of(10, 16, 18);
-        int longLivedDepth = run.scale.of(8, 14, 16);
+        int depth = run.scale.of(12, 16, 18);
+        int longLivedDepth = run.scale.of(10, 14, 16);
         int length = run.scale.of(5000, 125000, 500000);
         run.check(leftDepth(makeTopDown(depth)));
         Node longLived = makeTopDown(longLivedDepth);
@@ -91,7 +91,7 @@ final class GcBench implements Workload {
             sum += Double.doubleToRawLongBits(element);
         }
         run.check(sum);
-        run.live(nodesOf(depth) + nodesOf(longLivedDepth), NODE_SIZE);
-        run.live(1, (long) length * Double.BYTES);
+        run.live.add(nodesOf(depth) + nodesOf(longLivedDepth), NODE_SIZE);
+        run.live.add(1, (long) length * Double.BYTES);
     }
 }

@@ -20,7 +20,8 @@ final class Main {
     private static final double SECOND = 1e9;
 
     private static final Map<String, Workload> WORKLOADS = new TreeMap<>(Map.of(
-            "gcbench", new GcBench(), "trees", new Trees(), "ring", new Ring()));
+            "arrays", new Arrays(), "churn", new Churn(), "gcbench", new GcBench(), "graph", new Graph(), "lru", new Lru(),
+            "ring", new Ring(), "trees", new Trees()));
 
     private final CommandLine command;
     private final Run run;
@@ -108,7 +109,7 @@ final class Main {
                 wall / SECOND, cpu / SECOND, run.operations, latencyJson(), stops == null ? "null" : stops.json(),
                 stops == null ? "null" : stops.mmuJson(),
                 stops == null || !command.manager.equals("jvm-zgc") ? "null" : Long.toString(stops.allocationStalls()), cycles,
-                peakMemory == 0 ? "null" : Long.toString(peakMemory), run.liveBytes, run.heapLiveBytes, run.checksum,
+                peakMemory == 0 ? "null" : Long.toString(peakMemory), run.live.bytes(), run.live.heapBytes(), run.checksum,
                 quoted(System.getProperty("java.vm.name") + " " + Runtime.version()));
     }
 

@@ -18,7 +18,7 @@ final class Ring implements Workload {
 
     @Override
     public void run(Run run) {
-        int buffers = run.scale.of(4000, 100000, 1000000);
+        int buffers = run.scale.of(2000, 100000, 1000000);
         int replacements = run.scale.of(20000, 500000, 5000000);
         long[][] ring = new long[buffers][];
         for (int i = 0; i < buffers; i++) {
@@ -38,7 +38,7 @@ final class Ring implements Workload {
             run.check(readBuffer(ring[i], i));
         }
         run.operations = (long) buffers + replacements;
-        run.live(buffers, BUFFER_LENGTH * Long.BYTES);
-        run.live(1, (long) buffers * Long.BYTES);
+        run.live.add(buffers, BUFFER_LENGTH * Long.BYTES);
+        run.live.add(1, (long) buffers * Long.BYTES);
     }
 }

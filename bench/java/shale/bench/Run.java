@@ -2,9 +2,6 @@ package shale.bench;
 
 /** What a workload is asked to do, and what it tells: struct run of the programs in C, with the same meanings. */
 final class Run {
-    private static final long LIVE_HEADER = 8;
-    private static final long LIVE_GRANULE = 16;
-
     final Scale scale;
     final int threads;
     final long seed;
@@ -12,9 +9,8 @@ final class Run {
 
     long operations;
     long checksum;
-    /** As counted for the programs in C, so that all managers are held against the same number. */
-    long liveBytes;
-    long heapLiveBytes;
+    /** Where most was live. */
+    final Live live = new Live();
     final Histogram latency = new Histogram();
     private long last;
 
@@ -28,12 +24,6 @@ final class Run {
     /** Depends on all values and their order. */
     void check(long value) {
         checksum = Mixing.checksum(checksum, value);
-    }
-
-    /** So many objects of this size, in C, are live where most are. */
-    void live(long count, long size) {
-        liveBytes += count * size;
-        heapLiveBytes += count * ((size + LIVE_HEADER + LIVE_GRANULE - 1) / LIVE_GRANULE * LIVE_GRANULE);
     }
 
     void latencyBegin() {

@@ -44,7 +44,7 @@ final class Trees implements Workload {
 
     @Override
     public void run(Run run) throws Exception {
-        int depth = run.scale.of(10, 15, 18);
+        int depth = run.scale.of(12, 15, 18);
         long nodes = makeAndDrop(depth + 1);
         Node longLived = makeTree(depth);
         AtomicLong dropped = new AtomicLong();
@@ -52,6 +52,6 @@ final class Trees implements Workload {
         nodes += countNodes(longLived) + dropped.get();
         run.check(nodes);
         run.operations = nodes;
-        run.live((1 + run.threads) * ((2L << depth) - 1), NODE_SIZE);
+        run.live.add((1 + run.threads) * ((2L << depth) - 1), NODE_SIZE);
     }
 }
