@@ -5,9 +5,9 @@ Each run of A is held against the same run of B: same workload, threads, scale, 
 is estimated from all pairs of repetitions (Hodges and Lehmann), its confidence interval by the Mann-Whitney statistic, at 95 %
 or what the repetitions allow, and 90 % at least: three repetitions in each file.
 
-A change is called better or worse when the interval leaves 1 out and the change is larger than the noise floor: that of
-what cannot have changed. The other managers are the same programs in both files, so by how much they differ is what the
-machine does by itself. The floor of a measure is what 9 of 10 of their differences stay below, but no less than --floor.
+A change is called better or worse when it is larger than what the machine does by itself. That is seen in the other managers,
+which are the same programs in both files: the interval must leave out 1 and the middle of their ratios, and the change
+must be larger than 9 of 10 of theirs, and than --floor.
 """
 import argparse
 import collections
@@ -16,11 +16,11 @@ import os
 import sys
 
 if __name__ == "__main__":
-    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    sys.path[0] = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from report import intervals, measures, results, table, units
+from bench.report import intervals, measures, results, table, units
 
-NAME_WIDTH = 56
+NAME_WIDTH = 58
 LINES = 40  # of single changes, unless all are wanted
 FLOOR = 0.03
 FLOOR_SHARE = 0.9
@@ -30,6 +30,7 @@ PLAIN = "\033[0m"
 
 WORDS = {"worse": "worse", "better": "better", "same": "no difference beyond noise", "unsure": "cannot be judged"}
 
+Noise = collections.namedtuple("Noise", "middle floor")  # of ratios; the floor is a ratio minus 1
 Change = collections.namedtuple("Change", "key measure before after interval verdict")
 Key = collections.namedtuple("Key", "case series factor")
 
@@ -43,6 +44,12 @@ def cells_of(file):
 def key_text(key):
     heap = "" if key.factor is None else f", heap {key.factor:g}x"
     return f"{key.series.name}, {key.case.name}{heap}"
+
+
+def short_key(key):
+    threads = f" {key.case.threads} threads" if key.case.threads > 1 else ""
+    heap = "" if key.factor is None else f", {key.factor:g}x"
+    return f"{key.series.name}, {key.case.workload}{threads}{heap}"
 
 
 def key_order(key):
@@ -66,26 +73,31 @@ def measured(key, before, after):
     return found
 
 
-def noise_floors(controls, least):
-    """{measure: ratio minus 1}: what FLOOR_SHARE of the controls' differences stay below."""
+def noise(controls, least):
+    """{measure: Noise}, from what cannot have changed."""
     by_measure = collections.defaultdict(list)
     for _, measure, _, _, interval in controls:
-        by_measure[measure].append(math.exp(abs(math.log(interval.ratio))) - 1)
-    floors = {}
+        by_measure[measure].append(interval.ratio)
+    found = {}
     for measure in measures.COMPARED:
-        found = sorted(by_measure[measure])
-        reached = found[min(len(found) - 1, int(FLOOR_SHARE * len(found)))] if found else 0
-        floors[measure] = max(least, reached)
-    return floors
+        sizes = sorted(size(ratio) for ratio in by_measure[measure])
+        reached = sizes[min(len(sizes) - 1, int(FLOOR_SHARE * len(sizes)))] if sizes else 0
+        found[measure] = Noise(results.median(by_measure[measure]) or 1, max(least, reached))
+    return found
 
 
-def verdict(measure, interval, floor):
+def size(ratio):
+    """Of a change, whichever its direction: 0.1 for 1.1 and for 1 / 1.1."""
+    return math.exp(abs(math.log(ratio))) - 1
+
+
+def verdict(measure, interval, its_noise):
     """better, worse, same, or unsure: there are too few repetitions to tell."""
     if interval.low is None:
         return "unsure"
-    if interval.low <= 1 <= interval.high:
+    if any(interval.low <= nothing <= interval.high for nothing in (1, its_noise.middle)):
         return "same"
-    if math.exp(abs(math.log(interval.ratio))) - 1 <= floor:
+    if size(interval.ratio) <= its_noise.floor:
         return "same"
     return "better" if (interval.ratio > 1) == (measure.better == measures.HIGHER) else "worse"
 
@@ -112,8 +124,7 @@ class Comparison:
             self.look_at_checksums(key, one, other)
             (subjects if is_subject(key.series) else controls).extend(measured(key, one, other))
         self.control_count = len({key for key, *_ in controls})
-        self.floors = noise_floors(controls, floor)
-        self.drift = self.speed_drift(controls)
+        self.noise = noise(controls, floor)
         self.changes = sorted(map(self.judged, subjects), key=importance)
         judged = [change.verdict for change in map(self.judged, controls) if change.verdict != "unsure"]
         self.by_chance = sum(word != "same" for word in judged) / len(judged) if judged else None
@@ -121,7 +132,7 @@ class Comparison:
     def judged(self, found):
         key, measure, before, after, interval = found
         return Change(key, measure, results.median(before), results.median(after), interval,
-                      verdict(measure, interval, self.floors[measure]))
+                      verdict(measure, interval, self.noise[measure]))
 
     def look_at_failures(self, key, one, other):
         """A repetition that fails where none did, or the other way round."""
@@ -131,16 +142,15 @@ class Comparison:
             self.failures.append((key, "better", f"failed in A, and no more in B: {one.failed[0].error}"))
 
     def look_at_checksums(self, key, one, other):
-        sums = [{run.fields.get("seed"): run.fields.get("checksum") for run in cell.runs} for cell in (one, other)]
+        sums = [collections.defaultdict(set), collections.defaultdict(set)]
+        for cell, found in zip((one, other), sums):
+            for run in cell.runs:
+                if run.checksum:
+                    found[run.fields.get("seed")].add(run.checksum)
         for seed in sums[0]:
-            if seed in sums[1] and sums[0][seed] and sums[1][seed] and sums[0][seed] != sums[1][seed]:
-                self.checksums.append((key, f"seed {seed}: {sums[0][seed]} in A, {sums[1][seed]} in B"))
-
-    @staticmethod
-    def speed_drift(controls):
-        """The middle ratio of the controls' wall times; None without any."""
-        ratios = [interval.ratio for _, measure, _, _, interval in controls if measure is measures.WALL]
-        return results.median(ratios)
+            if seed in sums[1] and sums[0][seed] != sums[1][seed]:
+                texts = [", ".join(sorted(found[seed])) for found in sums]
+                self.checksums.append((key, f"seed {seed}: {texts[0]} in A, {texts[1]} in B"))
 
     def count(self, wanted):
         return sum(change.verdict == wanted for change in self.changes) + sum(word == wanted for _, word, _ in self.failures)
@@ -159,7 +169,7 @@ def change_line(change, colour):
     interval = change.interval
     bounds = "" if interval.low is None else f"[{percent(interval.low)} to {percent(interval.high)}]"
     word = table.paint(f"{change.verdict:<7}", STYLES.get(change.verdict, ""), colour and change.verdict in STYLES)
-    name = f"{change.measure.title}: {key_text(change.key)}"
+    name = f"{change.measure.title}: {short_key(change.key)}"
     return (f"{word}{name[:NAME_WIDTH]:<{NAME_WIDTH}} {change.measure.text(change.before):>8} -> "
             f"{change.measure.text(change.after):<8} {percent(interval.ratio):>8} {bounds}").rstrip()
 
@@ -183,12 +193,13 @@ def preface(comparison, first, second):
     if first.machine != second.machine:
         names = sorted(name for name in {*first.machine, *second.machine} if first.machine.get(name) != second.machine.get(name))
         lines.append(f"The machines differ ({', '.join(names)}): what follows may be their doing.")
-    if comparison.drift is None:
-        lines.append(f"No other manager is in both files to tell the machine's noise: changes below {100 * FLOOR:.0f} % are "
-                     "taken for it." if comparison.floors[measures.WALL] == FLOOR else "No other manager is in both files.")
+    wall = comparison.noise[measures.WALL]
+    if comparison.control_count == 0:
+        lines.append(f"No other manager is in both files to tell what the machine does by itself: changes up to "
+                     f"{100 * wall.floor:.0f} % are taken for it.")
     else:
         lines.append(f"Noise, from {units.plural(comparison.control_count, 'run')} of other managers: wall time "
-                     f"{percent(comparison.drift)} in the middle, below {100 * comparison.floors[measures.WALL]:.1f} % in 9 of 10.")
+                     f"{percent(wall.middle)} in the middle, below {100 * wall.floor:.1f} % in 9 of 10.")
     return lines
 
 

@@ -1,5 +1,5 @@
 """Which plots there are for a case, what they are drawn from, and the same as a table for those who cannot see them."""
-from report import measures, plot, results, units
+from bench.report import measures, plot, results, units
 
 LOOKS = {  # colour, dash, marker: no two are alike in the last two either
     "shale/thread": ("shale", 0, "circle"),

@@ -5,15 +5,15 @@ import os
 import sys
 
 if __name__ == "__main__":
-    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    sys.path[0] = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from report import figures, measures, plot, results, summary, table, units
+from bench.report import figures, measures, plot, results, summary, table, units
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 text = plot.text
 
-MACHINE_WORDS = {"cpu": "processor", "cores": "cores", "memory_bytes": "memory", "kernel": "kernel", "os": "system",
-                 "compiler": "compiler", "page_size": "page size"}
+MACHINE_WORDS = {"cpu": "processor", "cores": "cores", "kernel": "kernel", "os": "system",
+                 "compiler": "compiler", "huge_pages": "huge pages", "load": "load before the start"}
 
 
 def read_part(name):
@@ -87,9 +87,9 @@ def rivals_table(file, reference):
     if not rows:
         return ""
     heads = "".join(f'<th scope="col">{aspect.title}</th>' for aspect in summary.ASPECTS)
-    return (f'<table class="rivals"><caption>{text(reference.name)} against each other manager: the middle of all workloads, '
+    return (f'<div class="wide"><table class="rivals"><caption>{text(reference.name)} against each other manager: the middle of all workloads, '
             f'and in how many it wins</caption><thead><tr><th scope="col">against</th>{heads}</tr></thead>'
-            f'<tbody>{"".join(rows)}</tbody></table>')
+            f'<tbody>{"".join(rows)}</tbody></table></div>')
 
 
 def in_short(file, reference):
@@ -238,7 +238,7 @@ def not_run(file):
 def fact(name, value):
     if isinstance(value, (dict, list)):
         value = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else ", ".join(map(str, value))
-    elif name.endswith("_bytes") and results.number(value) is not None:
+    elif name == "memory" and results.number(value) is not None:
         value = units.size(value)
     return f"<dt>{text(MACHINE_WORDS.get(name, name.replace('_', ' ')))}</dt><dd>{text(value)}</dd>"
 

@@ -1,5 +1,5 @@
 """What is measured: how each value is found in a run, how it is written, and which direction is better."""
-from report import units
+from bench.report import units
 
 LOWER, HIGHER, NEITHER = -1, 1, 0
 

@@ -6,7 +6,7 @@ of their ratio holds 1.
 import collections
 import statistics
 
-from report import intervals, measures
+from bench.report import intervals, measures
 
 NEAR = 0.05
 

@@ -6,9 +6,9 @@ import sys
 import textwrap
 
 if __name__ == "__main__":
-    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    sys.path[0] = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from report import measures, results, units
+from bench.report import measures, results, units
 
 WIDTH = 120
 BOLD, RED, PLAIN = "\033[1m", "\033[1;31m", "\033[0m"
@@ -125,11 +125,15 @@ def header(file, reference, factors):
     machine = ", ".join(str(file.machine[key]) for key in ("cpu", "kernel") if file.machine.get(key))
     lines = []
     if machine:
-        lines.append(machine[:WIDTH])
+        lines.append(machine)
     if reference is not None:
         heap = f"Heaps: {', '.join(heap_text(f) for f in factors)} of what is live" if factors != [None] else "No heap limits"
         lines.append(f"{heap}, where a manager has a limit. Speed: throughput relative to {reference.name}; more is better.")
-    return lines
+    return wrapped(lines)
+
+
+def wrapped(lines):
+    return [part for line in lines for part in textwrap.wrap(line, WIDTH, subsequent_indent="  ")]
 
 
 def failure_groups(file):
@@ -147,15 +151,16 @@ def footer(file):
         lines.append(f"Failed: {series.name}{heap}, in {', '.join(names)}: {error}")
     for skipped in file.skipped:
         lines.append(f"Skipped: {skipped_text(skipped)}")
-    return [part for line in lines for part in textwrap.wrap(line, WIDTH, subsequent_indent="  ")]
+    return wrapped(lines)
 
 
 def skipped_text(skipped):
-    """The runner writes a sentence, or a manager and why."""
+    """The runner tells which manager, of which workload if not of all, and why."""
     if not isinstance(skipped, dict):
         return str(skipped)
-    series = results.Series(str(skipped.get("manager") or "?"), str(skipped.get("mode") or ""))
-    return f"{series.name}: {skipped.get('reason') or skipped.get('error') or 'no reason is given'}"
+    workload = skipped.get("workload")
+    name = f"{skipped.get('manager')}{f', {results.WORKLOADS.get(workload, workload)}' if workload else ''}"
+    return f"{name}: {skipped.get('reason') or 'no reason is given'}"
 
 
 def table(file, heap=None, reference=None, colour=False, workloads=()):

@@ -2,9 +2,9 @@
 import math
 import random
 
-WORKLOADS = (("gcbench", 1), ("trees", 1), ("trees", 2), ("ring", 1), ("lru", 1), ("fragmentation", 1), ("graph", 1),
-             ("arrays", 1), ("parser", 1))
-WITH_LATENCY = ("ring", "lru", "fragmentation", "graph")
+WORKLOADS = (("gcbench", 1), ("trees", 1), ("trees", 2), ("ring", 1), ("lru", 1), ("churn", 1), ("graph", 1),
+             ("arrays", 1), ("ast", 1))
+WITH_LATENCY = ("ring", "lru", "churn", "graph")
 # Manager, mode, speed, longest stop in ms (None: it does not stop), memory over live (None: as big as the heap).
 SERIES = (
     ("shale", "thread", 1.0, 0.2, None), ("shale", "signal", 1.04, 0.18, None), ("shale", "conservative", 0.85, 0.3, None),

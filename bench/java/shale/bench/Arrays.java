@@ -47,7 +47,7 @@ final class Arrays implements Workload {
     @Override
     public void run(Run run) {
         int lengthLeast = run.scale.of(512, 4096, 8192);
-        int operations = run.scale.of(250, 400, 4000);
+        int operations = run.scale.of(250, 300, 4000);
         long[][] cells = new long[run.scale.of(20000, 300000, 3000000)][];
         long[][] arrays = new long[ARRAYS][];
         Mixing random = new Mixing(run.seed);

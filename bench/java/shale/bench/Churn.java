@@ -30,7 +30,7 @@ final class Churn implements Workload {
     @Override
     public void run(Run run) {
         int objects = run.scale.of(2000, 40000, 200000);
-        int replacements = run.scale.of(40000, 1500000, 20000000);
+        int replacements = run.scale.of(40000, 600000, 20000000);
         Mixing random = new Mixing(run.seed);
         Live live = new Live();
         long[][] table = new long[objects][];

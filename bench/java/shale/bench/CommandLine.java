@@ -21,17 +21,19 @@ final class CommandLine {
     String corpus = "/usr/include";
     String histogram;
     double warmUp = -1;
-    /** What the launcher has chosen; here it is only told. */
+    /** What the virtual machine was given; here it is only told. */
     long heapBytes;
-    String manager = "jvm";
-    String log;
 
     static String help(Map<String, Workload> workloads) {
         return """
                 usage: java [JVM OPTION...] shale.bench.Main WORKLOAD [OPTION...]
 
-                Runs a workload in Java and prints one JSON object, as the programs in C do. bench/java/jvm.py chooses the
-                options of the virtual machine. Workloads: %s.
+                Runs a workload in Java and prints one JSON object, as the programs in C do. Which collector it runs under,
+                and a log of safepoints to read stops from, are options of the virtual machine:
+
+                    -XX:+UseZGC -Xms64M -Xmx64M -Xlog:disable -Xlog:gc,safepoint:file=FILE:timenanos
+
+                Workloads: %s.
 
                   --scale SCALE       full (default), quick or tiny
                   --threads N         threads that do the work (default 1)
@@ -40,8 +42,6 @@ final class CommandLine {
                   --histogram FILE    write the latencies there as well, in HdrHistogram's format (.hgrm)
                   --warm-up SECONDS   how long to repeat the workload at scale tiny first (default 2, quick 0.5, tiny 0)
                   --heap-bytes N      the size of the heap, as given to the virtual machine
-                  --manager NAME      what the result calls the collector
-                  --log FILE          the virtual machine's log, with its safepoints
                   --help              print this
 
                 Exit code: 0 done; 2 usage; 3 failed, with the reason in the object.""".formatted(
@@ -96,8 +96,6 @@ final class CommandLine {
                 case "--corpus" -> corpus = value;
                 case "--histogram" -> histogram = value;
                 case "--warm-up" -> warmUp = Double.parseDouble(value);
-                case "--manager" -> manager = value;
-                case "--log" -> log = value;
                 default -> throw new UsageException("there is no such option", option);
             }
         } catch (IllegalArgumentException problem) {

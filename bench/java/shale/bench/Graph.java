@@ -72,7 +72,7 @@ final class Graph implements Workload {
     @Override
     public void run(Run run) {
         int nodes = run.scale.of(10000, 200000, 2000000);
-        int stores = run.scale.of(400000, 5000000, 50000000);
+        int stores = run.scale.of(400000, 3000000, 50000000);
         Mixing random = new Mixing(run.seed);
         Node[] table = new Node[nodes];
         for (int i = 0; i < nodes; i++) {

@@ -23,6 +23,16 @@ final class Live {
         heapBytes -= withHeader(size);
     }
 
+    void add(Live other) {
+        bytes += other.bytes;
+        heapBytes += other.heapBytes;
+    }
+
+    void remove(Live other) {
+        bytes -= other.bytes;
+        heapBytes -= other.heapBytes;
+    }
+
     /** Becomes as large as that, unless it is already. */
     void raiseTo(Live other) {
         if (other.bytes > bytes) {

@@ -210,7 +210,7 @@ final class Lru implements Workload {
 
     @Override
     public void run(Run run) {
-        int operations = run.scale.of(40000, 700000, 6000000);
+        int operations = run.scale.of(40000, 400000, 6000000);
         Cache cache = new Cache(run, run.scale.of(1 << 11, 1 << 15, 1 << 18));
         run.latencyBegin();
         for (int i = 0; i < operations; i++) {

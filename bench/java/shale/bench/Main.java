@@ -12,7 +12,8 @@ import java.util.TreeMap;
  * Runs one of the workloads and prints a JSON object, as the programs in C do.
  *
  * <p>The workload is run at the smallest scale first, for some time, so that its code is compiled; nothing of that is counted.
- * Counted is from the call of the workload to its return; the start of the virtual machine is not.
+ * Counted is from the call of the workload to its return; the start of the virtual machine is not. How much memory the process
+ * takes is seen better from outside, and left to who started it.
  */
 final class Main {
     private static final int EXIT_USAGE = 2;
@@ -20,20 +21,24 @@ final class Main {
     private static final double SECOND = 1e9;
 
     private static final Map<String, Workload> WORKLOADS = new TreeMap<>(Map.of(
-            "arrays", new Arrays(), "churn", new Churn(), "gcbench", new GcBench(), "graph", new Graph(), "lru", new Lru(),
-            "ring", new Ring(), "trees", new Trees()));
+            "arrays", new Arrays(), "ast", new Ast(), "churn", new Churn(), "gcbench", new GcBench(), "graph", new Graph(),
+            "lru", new Lru(), "ring", new Ring(), "trees", new Trees()));
 
     private final CommandLine command;
-    private final Run run;
+    private Run run;
     private long wall;
     private long cpu;
-    private long peakMemory;
     private long cycles;
     private Stops stops;
 
     private Main(CommandLine command) {
         this.command = command;
-        run = new Run(command.scale, command.threads, command.seed, command.corpus);
+    }
+
+    private Run newRun(Scale scale) throws IOException {
+        int corpusBytes = command.workload.corpusBytes(scale);
+        byte[][] files = corpusBytes == 0 ? null : Corpus.read(command.corpus, corpusBytes);
+        return new Run(scale, command.threads, command.seed, files);
     }
 
     /** ZGC and Shenandoah count their pauses in a bean of its own beside that of the cycles. */
@@ -48,15 +53,14 @@ final class Main {
     private void warmUp() throws Exception {
         long end = System.nanoTime() + (long) (command.warmUp * SECOND);
         do {
-            command.workload.run(new Run(Scale.TINY, command.threads, command.seed, command.corpus));
+            command.workload.run(newRun(Scale.TINY));
         } while (System.nanoTime() < end);
         System.gc(); // so that its garbage is not collected in the time that counts
     }
 
     private void measure() throws Exception {
+        run = newRun(command.scale);
         warmUp();
-        MemoryUse memory = new MemoryUse();
-        memory.start();
         long cyclesBefore = cycleCount();
         CpuTime cpuBefore = new CpuTime();
         long begin = System.nanoTime();
@@ -65,9 +69,8 @@ final class Main {
         wall = end - begin;
         cpu = new CpuTime().since(cpuBefore);
         cycles = cycleCount() - cyclesBefore;
-        peakMemory = memory.finish();
-        if (command.log != null) {
-            stops = new Stops(Path.of(command.log), begin, end);
+        if (Machine.log() != null) {
+            stops = new Stops(Machine.log(), begin, end);
         }
     }
 
@@ -97,24 +100,24 @@ final class Main {
 
     private String start() {
         return String.format("{\"workload\":%s,\"manager\":%s,\"mode\":\"\",\"threads\":%d,\"scale\":\"%s\",\"seed\":%s,\"heap_bytes\":%s",
-                quoted(command.name), quoted(command.manager), command.threads, command.scale.label(),
+                quoted(command.name), quoted(Machine.manager()), command.threads, command.scale.label(),
                 Long.toUnsignedString(command.seed), command.heapBytes == 0 ? "null" : Long.toString(command.heapBytes));
     }
 
     private String result() {
         return start() + String.format(Locale.ROOT,
                 ",\"ok\":true,\"error\":\"\",\"wall_seconds\":%.6f,\"cpu_seconds\":%.6f,\"operations\":%d,\"latency\":%s,"
-                + "\"stops\":%s,\"mmu\":%s,\"faults\":null,\"allocation_stalls\":%s,\"cycles\":%d,\"peak_memory_bytes\":%s,"
+                + "\"stops\":%s,\"mmu\":%s,\"faults\":null,\"allocation_stalls\":%s,\"cycles\":%d,\"peak_memory_bytes\":null,"
                 + "\"live_bytes\":%d,\"heap_live_bytes\":%d,\"checksum\":\"%016x\",\"details\":%s}",
                 wall / SECOND, cpu / SECOND, run.operations, latencyJson(), stops == null ? "null" : stops.json(),
                 stops == null ? "null" : stops.mmuJson(),
-                stops == null || !command.manager.equals("jvm-zgc") ? "null" : Long.toString(stops.allocationStalls()), cycles,
-                peakMemory == 0 ? "null" : Long.toString(peakMemory), run.live.bytes(), run.live.heapBytes(), run.checksum,
+                stops == null || !Machine.manager().equals("jvm-zgc") ? "null" : Long.toString(stops.allocationStalls()), cycles,
+                run.live.bytes(), run.live.heapBytes(), run.checksum,
                 quoted(System.getProperty("java.vm.name") + " " + Runtime.version()));
     }
 
     private String failure(Throwable error) {
-        return start() + ",\"ok\":false,\"error\":" + quoted(error.toString()) + "}";
+        return start() + ",\"ok\":false,\"error\":" + quoted(error instanceof IOException ? error.getMessage() : error.toString()) + "}";
     }
 
     public static void main(String[] arguments) throws IOException {

@@ -5,7 +5,8 @@ final class Run {
     final Scale scale;
     final int threads;
     final long seed;
-    final String corpus;
+    /** Texts, of a workload that wants some. */
+    final byte[][] files;
 
     long operations;
     long checksum;
@@ -14,11 +15,11 @@ final class Run {
     final Histogram latency = new Histogram();
     private long last;
 
-    Run(Scale scale, int threads, long seed, String corpus) {
+    Run(Scale scale, int threads, long seed, byte[][] files) {
         this.scale = scale;
         this.threads = threads;
         this.seed = seed;
-        this.corpus = corpus;
+        this.files = files;
     }
 
     /** Depends on all values and their order. */

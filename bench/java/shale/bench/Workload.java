@@ -4,6 +4,11 @@ package shale.bench;
 interface Workload {
     void run(Run run) throws Exception;
 
+    /** How much text it works on, read before anything is timed. */
+    default int corpusBytes(Scale scale) {
+        return 0;
+    }
+
     /** The most threads that it can use. */
     default int threadsMax() {
         return 1;
