@@ -19,7 +19,7 @@ struct sizes {
 };
 
 static const struct sizes sizes[SCALES] = {[SCALE_TINY] = {20000, 250, 512},
-                                           [SCALE_QUICK] = {300000, 400, 4096},
+                                           [SCALE_QUICK] = {300000, 300, 4096},
                                            [SCALE_FULL] = {3000000, 4000, 8192}};
 
 struct state {

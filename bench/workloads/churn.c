@@ -17,7 +17,7 @@ struct sizes {
 };
 
 static const struct sizes sizes[SCALES] = {
-    [SCALE_TINY] = {2000, 40000}, [SCALE_QUICK] = {40000, 1500000}, [SCALE_FULL] = {200000, 20000000}};
+    [SCALE_TINY] = {2000, 40000}, [SCALE_QUICK] = {40000, 600000}, [SCALE_FULL] = {200000, 20000000}};
 
 struct churn {
     memory_type object_type;

@@ -18,7 +18,7 @@ struct sizes {
 };
 
 static const struct sizes sizes[SCALES] = {
-    [SCALE_TINY] = {10000, 400000}, [SCALE_QUICK] = {200000, 5000000}, [SCALE_FULL] = {2000000, 50000000}};
+    [SCALE_TINY] = {10000, 400000}, [SCALE_QUICK] = {200000, 3000000}, [SCALE_FULL] = {2000000, 50000000}};
 
 struct node {
     struct node *slots[SLOTS];

@@ -20,7 +20,7 @@ struct sizes {
 };
 
 static const struct sizes sizes[SCALES] = {
-    [SCALE_TINY] = {1 << 11, 40000}, [SCALE_QUICK] = {1 << 15, 700000}, [SCALE_FULL] = {1 << 18, 6000000}};
+    [SCALE_TINY] = {1 << 11, 40000}, [SCALE_QUICK] = {1 << 15, 400000}, [SCALE_FULL] = {1 << 18, 6000000}};
 
 /* How many different keys there are, for each that the cache has room for. */
 enum { KEYS_PER_ENTRY = 4 };
