@@ -127,7 +127,7 @@ void workload_run(struct memory *memory, struct run *run)
     memory_pop(memory, &frame);
     run->checksum = state.checksum;
     run->operations = state.sizes->operations;
-    live_add(run, 1, state.sizes->cells * sizeof(void *));
-    live_add(run, state.sizes->cells, CELL_LENGTH * sizeof(uint64_t));
-    live_add(run, 1, state.most_array_bytes);
+    live_add(&run->live, 1, state.sizes->cells * sizeof(void *));
+    live_add(&run->live, state.sizes->cells, CELL_LENGTH * sizeof(uint64_t));
+    live_add(&run->live, 1, state.most_array_bytes);
 }

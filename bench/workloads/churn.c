@@ -22,8 +22,8 @@ static const struct sizes sizes[SCALES] = {
 struct churn {
     memory_type object_type;
     uint64_t random;
-    struct run live;      /* what is live now */
-    struct run most_live; /* where most was */
+    struct live live;      /* what is live now */
+    struct live most_live; /* where most was */
 };
 
 /* Bytes, a multiple of words: 2^e plus anything below 2^e, e from 4 to 11. */
@@ -51,19 +51,6 @@ static uint64_t read_object(const uint64_t *object)
     return object[0] ^ object[(uint32_t)object[0] - 1] << 32;
 }
 
-static void note_most_live(struct churn *churn)
-{
-    if (churn->live.live_bytes > churn->most_live.live_bytes)
-        churn->most_live = churn->live;
-}
-
-/* What is no longer live. */
-static void live_remove(struct run *live, size_t size)
-{
-    live->live_bytes -= size;
-    live->heap_live_bytes -= live_with_header(size);
-}
-
 void workload_run(struct memory *memory, struct run *run)
 {
     const struct sizes *size = &sizes[run->scale];
@@ -78,23 +65,22 @@ void workload_run(struct memory *memory, struct run *run)
         uint64_t *object = new_object(memory, &churn, i);
         memory_store(memory, local.table, &local.table[i], object);
     }
-    note_most_live(&churn);
+    live_note_most(&churn.most_live, &churn.live);
     latency_begin(run);
     for (uint32_t i = 0; i < size->replacements; i++) {
         size_t index = random_below(&churn.random, size->objects);
         uint64_t *old = local.table[index];
         run->checksum = checksum_add(run->checksum, read_object(old));
-        live_remove(&churn.live, (uint32_t)old[0] * (size_t)WORD);
+        live_remove(&churn.live, 1, (uint32_t)old[0] * (size_t)WORD);
         memory_free(memory, old);
         uint64_t *object = new_object(memory, &churn, size->objects + i);
         memory_store(memory, local.table, &local.table[index], object);
-        note_most_live(&churn);
+        live_note_most(&churn.most_live, &churn.live);
         latency_operation(run);
     }
     for (uint32_t i = 0; i < size->objects; i++)
         run->checksum = checksum_add(run->checksum, read_object(local.table[i]));
     memory_pop(memory, &frame);
     run->operations = (uint64_t)size->objects + size->replacements;
-    run->live_bytes = churn.most_live.live_bytes;
-    run->heap_live_bytes = churn.most_live.heap_live_bytes;
+    run->live = churn.most_live;
 }

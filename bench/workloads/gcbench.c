@@ -182,6 +182,6 @@ void workload_run(struct memory *memory, struct run *run)
     run->checksum = checksum_add(run->checksum, count_nodes(local.tree));
     run->checksum = checksum_add(run->checksum, sum_array(local.array, size->array_length));
     memory_pop(memory, &frame);
-    live_add(run, nodes_of(size->depth) + nodes_of(size->long_lived_depth), sizeof(struct node));
-    live_add(run, 1, size->array_length * sizeof(double));
+    live_add(&run->live, nodes_of(size->depth) + nodes_of(size->long_lived_depth), sizeof(struct node));
+    live_add(&run->live, 1, size->array_length * sizeof(double));
 }

@@ -132,7 +132,7 @@ void workload_run(struct memory *memory, struct run *run)
     run->checksum = checksum_of_nodes(&graph, local.table);
     memory_pop(memory, &frame);
     run->operations = size->stores;
-    live_add(run, 1, size->nodes * sizeof(void *));
-    live_add(run, size->nodes, sizeof(struct node));
-    live_add(run, size->nodes, LABEL_LENGTH * sizeof(uint64_t));
+    live_add(&run->live, 1, size->nodes * sizeof(void *));
+    live_add(&run->live, size->nodes, sizeof(struct node));
+    live_add(&run->live, size->nodes, LABEL_LENGTH * sizeof(uint64_t));
 }

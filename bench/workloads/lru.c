@@ -47,8 +47,8 @@ struct cache {
     uint64_t random;
     uint64_t checksum;
     uint64_t operation; /* number of the one that runs */
-    struct run live;
-    struct run most_live;
+    struct live live;
+    struct live most_live;
 };
 
 /* The only roots. */
@@ -96,20 +96,6 @@ static uint64_t random_key(struct cache *cache)
     return (first * second >> 32) * keys >> 32;
 }
 
-/* ---- live bytes ------------------------------------------------------------------------------------- */
-
-static void live_remove(struct run *live, uint64_t size)
-{
-    live->live_bytes -= size;
-    live->heap_live_bytes -= live_with_header(size);
-}
-
-static void note_most_live(struct cache *cache)
-{
-    if (cache->live.live_bytes > cache->most_live.live_bytes)
-        cache->most_live = cache->live;
-}
-
 /* ---- values ----------------------------------------------------------------------------------------- */
 
 /* Its length follows from the number of the operation that makes it, and so do its words. */
@@ -142,7 +128,7 @@ static void replace_value(struct memory *memory, struct cache *cache, struct loc
     uint64_t *value = new_value(memory, cache, length);
     struct entry *entry = local->entry;
     uint64_t *old = entry->value;
-    live_remove(&cache->live, entry->value_length * sizeof(uint64_t));
+    live_remove(&cache->live, 1, entry->value_length * sizeof(uint64_t));
     memory_store(memory, entry, &entry->value, value);
     entry->value_length = length;
     memory_free(memory, old);
@@ -203,9 +189,9 @@ static void evict_oldest(struct memory *memory, struct cache *cache, struct loca
     cache->checksum = checksum_add(cache->checksum, entry->hash + entry->value[0]);
     unlink_from_list(memory, local, entry);
     unlink_from_chain(memory, cache, local, entry);
-    live_remove(&cache->live, sizeof *entry);
-    live_remove(&cache->live, entry->key_length);
-    live_remove(&cache->live, entry->value_length * sizeof(uint64_t));
+    live_remove(&cache->live, 1, sizeof *entry);
+    live_remove(&cache->live, 1, entry->key_length);
+    live_remove(&cache->live, 1, entry->value_length * sizeof(uint64_t));
     memory_free(memory, entry->key);
     memory_free(memory, entry->value);
     memory_free(memory, entry);
@@ -234,7 +220,7 @@ static void add_entry(struct memory *memory, struct cache *cache, struct locals 
     memory_store(memory, local->chains, head, local->entry);
     link_to_list(memory, local, local->entry);
     cache->count++;
-    note_most_live(cache);
+    live_note_most(&cache->most_live, &cache->live);
 }
 
 /* ---- the program ------------------------------------------------------------------------------------ */
@@ -295,6 +281,5 @@ void workload_run(struct memory *memory, struct run *run)
     memory_pop(memory, &frame);
     run->checksum = cache.checksum;
     run->operations = size->operations;
-    run->live_bytes = cache.most_live.live_bytes;
-    run->heap_live_bytes = cache.most_live.heap_live_bytes;
+    run->live = cache.most_live;
 }

@@ -65,6 +65,6 @@ void workload_run(struct memory *memory, struct run *run)
         run->checksum = checksum_add(run->checksum, read_buffer(local.ring[i], i));
     memory_pop(memory, &frame);
     run->operations = (uint64_t)size->buffers + size->replacements;
-    live_add(run, size->buffers, BUFFER_LENGTH * sizeof(uint64_t));
-    live_add(run, 1, size->buffers * sizeof(void *));
+    live_add(&run->live, size->buffers, BUFFER_LENGTH * sizeof(uint64_t));
+    live_add(&run->live, 1, size->buffers * sizeof(void *));
 }

@@ -104,5 +104,5 @@ void workload_run(struct memory *memory, struct run *run)
     run->checksum = checksum_add(run->checksum, nodes);
     run->operations = nodes;
     /* One of the deepest stays while each thread has one, or else there is one that is deeper by one. */
-    live_add(run, (1 + run->threads) * nodes_of(work.depth), sizeof(struct node));
+    live_add(&run->live, (1 + run->threads) * nodes_of(work.depth), sizeof(struct node));
 }

@@ -43,17 +43,25 @@
 
 enum scale { SCALE_TINY, SCALE_QUICK, SCALE_FULL, SCALES };
 
+/* What objects take by arithmetic, whatever the memory manager. */
+struct live {
+    uint64_t bytes; /* as requested */
+    uint64_t
+        heap_bytes; /* with a word in front of each, rounded up to granules: what a heap needs at least */
+};
+
+struct corpus;
+
 /* What a workload is asked to do, and what it tells. */
 struct run {
     enum scale scale;
     unsigned threads;
     uint64_t seed;
-    const char *corpus; /* a folder of C headers */
+    const struct corpus *corpus; /* NULL unless the workload wants one */
 
     uint64_t operations;
     uint64_t checksum;
-    uint64_t live_bytes;       /* requested for what is live, at most */
-    uint64_t heap_live_bytes;  /* the same with a word in front of each object, rounded up to granules */
+    struct live live;          /* where most is live */
     struct histogram *latency; /* counted if latency->count is not 0 */
     uint64_t last;             /* when the operation that runs began */
 };
@@ -63,6 +71,9 @@ extern const char workload_name[];
 extern const char workload_about[]; /* a sentence or two for --help */
 extern const unsigned workload_threads_max;
 void workload_run(struct memory *memory, struct run *run);
+
+/* A workload that works on real text defines how much of it. */
+extern const uint32_t workload_corpus_bytes[SCALES] __attribute__((weak));
 
 /* Makes a reference in a new record NULL. */
 #ifdef MANAGER_HEADER
@@ -106,11 +117,22 @@ static inline uint64_t live_with_header(uint64_t size)
     return (size + LIVE_HEADER + LIVE_GRANULE - 1) / LIVE_GRANULE * LIVE_GRANULE;
 }
 
-/* `count` objects of this size are live where most are. */
-static inline void live_add(struct run *run, uint64_t count, uint64_t size)
+static inline void live_add(struct live *live, uint64_t count, uint64_t size)
 {
-    run->live_bytes += count * size;
-    run->heap_live_bytes += count * live_with_header(size);
+    live->bytes += count * size;
+    live->heap_bytes += count * live_with_header(size);
+}
+
+static inline void live_remove(struct live *live, uint64_t count, uint64_t size)
+{
+    live->bytes -= count * size;
+    live->heap_bytes -= count * live_with_header(size);
+}
+
+static inline void live_note_most(struct live *most, const struct live *now)
+{
+    if (now->bytes > most->bytes)
+        *most = *now;
 }
 
 /* ---- latency ---------------------------------------------------------------------------------------- */

@@ -1,4 +1,4 @@
-#include "bench/workloads/command_line.h"
+#include "bench/workloads/common/command_line.h"
 
 #include <errno.h>
 #include <getopt.h>

@@ -7,8 +7,9 @@
 #include "bench/managers/manager.h"
 #include "bench/measures/clock.h"
 #include "bench/measures/memory_use.h"
-#include "bench/workloads/command_line.h"
-#include "bench/workloads/result.h"
+#include "bench/workloads/common/command_line.h"
+#include "bench/workloads/common/corpus.h"
+#include "bench/workloads/common/result.h"
 #include "bench/workloads/workload.h"
 
 #include <stdatomic.h>
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 static struct command_line command;
+static struct corpus corpus;
 static struct histogram latency;
 static struct run run = {.latency = &latency};
 static struct manager_measures measures;
@@ -50,7 +52,10 @@ int main(int argc, char **argv)
     run.scale = command.scale;
     run.threads = command.threads;
     run.seed = command.seed;
-    run.corpus = command.corpus;
+    if (workload_corpus_bytes != NULL) {
+        corpus_read(&corpus, command.corpus, workload_corpus_bytes[command.scale]);
+        run.corpus = &corpus;
+    }
     uint64_t cpu_began = clock_cpu();
     uint64_t began = clock_wall();
     manager_open(&command.manager);

@@ -1,11 +1,11 @@
 /*
  * The result of a program here, as a JSON object on one line. bench/README.md describes its fields.
  */
-#ifndef BENCH_WORKLOADS_RESULT_H
-#define BENCH_WORKLOADS_RESULT_H
+#ifndef BENCH_WORKLOADS_COMMON_RESULT_H
+#define BENCH_WORKLOADS_COMMON_RESULT_H
 
 #include "bench/managers/manager.h"
-#include "bench/workloads/command_line.h"
+#include "bench/workloads/common/command_line.h"
 #include "bench/workloads/workload.h"
 
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /*
  * The command line of all programs here.
  */
-#ifndef BENCH_WORKLOADS_COMMAND_LINE_H
-#define BENCH_WORKLOADS_COMMAND_LINE_H
+#ifndef BENCH_WORKLOADS_COMMON_COMMAND_LINE_H
+#define BENCH_WORKLOADS_COMMON_COMMAND_LINE_H
 
 #include "bench/managers/manager.h"
 #include "bench/workloads/workload.h"

@@ -1,4 +1,4 @@
-#include "bench/workloads/result.h"
+#include "bench/workloads/common/result.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -98,8 +98,8 @@ void result_write(const struct result *result, FILE *file)
     write_count(file, "allocation_stalls", measures->has_allocation_stalls, measures->allocation_stalls);
     write_count(file, "cycles", measures->has_cycles, measures->cycles);
     write_count(file, "peak_memory_bytes", true, result->peak_memory);
-    write_count(file, "live_bytes", true, run->live_bytes);
-    write_count(file, "heap_live_bytes", true, run->heap_live_bytes);
+    write_count(file, "live_bytes", true, run->live.bytes);
+    write_count(file, "heap_live_bytes", true, run->live.heap_bytes);
     fprintf(file, ",\"checksum\":\"%016" PRIx64 "\"", run->checksum);
     write_named_string(file, "details", measures->details);
     fprintf(file, "}\n");
