@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-enum { WRITERS = 3, TAKERS = 2, SOURCES = 2 * WRITERS, AT_ONCE = 37 };
+enum { WRITERS = 3, TAKERS = 2, SOURCES = 2 * WRITERS, AT_ONCE = 37, YIELD_EVERY = 256 };
 
 enum state { STARTING, RUNNING, WRITTEN, LEFT_ALONE };
 
@@ -76,7 +76,7 @@ static void *writer(void *argument)
     pthread_barrier_wait(&start);
     for (uint32_t i = 0; i < per_writer; i++) {
         write_one(self, i);
-        if (i % AT_ONCE == 0)
+        if (i % YIELD_EVERY == 0)
             sched_yield(); /* or nobody else gets a word in on a machine of few cores */
     }
     atomic_u32_store_full(&states[self], WRITTEN);
@@ -176,7 +176,7 @@ static void test_writers_and_takers(void **state)
     action.sa_handler = handle;
     action.sa_flags = SA_RESTART;
     sigaction(SIGUSR1, &action, NULL);
-    per_writer = stress_quick() || stress_watched() ? 20000 : 300000;
+    per_writer = stress_quick() || stress_watched() ? 20000 : 100000;
     for (unsigned i = 0; i < SOURCES; i++) {
         seen[i] = calloc(per_writer, sizeof(atomic_u8));
         STRESS_CHECK(seen[i] != NULL, "no memory");
