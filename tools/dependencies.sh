@@ -36,7 +36,10 @@ install_packages() {
 need_for() { # need_for build|bench|check|model
     case $1 in
         build) need "${PACKAGES[@]}" ;;
-        bench) want "${BENCH_PACKAGES[@]}" ;;
+        bench)
+            need python3
+            want "${BENCH_PACKAGES[@]}"
+            ;;
         check) need "${CHECK_PACKAGES[@]}" ;;
         model) need "${MODEL_PACKAGES[@]}" ;;
     esac

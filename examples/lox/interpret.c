@@ -1,0 +1,98 @@
+#include "interpret.h"
+
+#include "compile.h"
+#include "options.h"
+#include "thread.h"
+#include "vm.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int interpret(struct thread *thread, const char *text, size_t length)
+{
+    struct closure *closure;
+    switch (compile(thread, text, length, &closure)) {
+    case COMPILE_DONE:
+        break;
+    case COMPILE_ERRORS:
+        return EXIT_CODE_COMPILE_ERROR;
+    case COMPILE_OUT_OF_MEMORY:
+        output_flush(&thread->world->output, thread->mutator);
+        fputs("Out of memory.\n[line 1] in script\n", stderr);
+        return EXIT_CODE_RUNTIME_ERROR;
+    }
+    return vm_run(thread, closure) ? EXIT_CODE_DONE : EXIT_CODE_RUNTIME_ERROR;
+}
+
+/* The whole file with a NUL behind it, or NULL and errno. */
+static char *read_file(const char *path, size_t *length)
+{
+    FILE *file = fopen(path, "rb");
+    char *text = NULL;
+    size_t room = 0;
+    *length = 0;
+    if (file == NULL)
+        return NULL;
+    for (;;) {
+        if (*length + 1 >= room) {
+            room = room == 0 ? 4096 : room * 2;
+            char *fresh = realloc(text, room);
+            if (fresh == NULL)
+                break;
+            text = fresh;
+        }
+        size_t got = fread(text + *length, 1, room - 1 - *length, file);
+        *length += got;
+        if (got == 0)
+            break;
+    }
+    bool whole = feof(file) && !ferror(file);
+    int error = errno;
+    fclose(file);
+    if (!whole) {
+        free(text);
+        errno = error;
+        return NULL;
+    }
+    text[*length] = '\0';
+    return text;
+}
+
+int interpret_file(struct thread *thread, const char *path)
+{
+    size_t length;
+    char *text = read_file(path, &length);
+    if (text == NULL) {
+        fprintf(stderr, "Could not read file \"%s\": %s.\n", path, strerror(errno));
+        return EXIT_CODE_UNREADABLE;
+    }
+    int code = interpret(thread, text, length);
+    free(text);
+    return code;
+}
+
+static void prompt(struct thread *thread)
+{
+    output_text(&thread->world->output, thread->mutator, "> ", 2);
+    output_flush(&thread->world->output, thread->mutator);
+}
+
+int interpret_lines(struct thread *thread)
+{
+    char *line = NULL;
+    size_t room = 0;
+    for (;;) {
+        prompt(thread);
+        shale_enter_native(thread->mutator);
+        ssize_t length = getline(&line, &room, stdin);
+        shale_leave_native(thread->mutator);
+        if (length < 0)
+            break;
+        interpret(thread, line, (size_t)length);
+    }
+    free(line);
+    output_line_end(&thread->world->output, thread->mutator);
+    return EXIT_CODE_DONE;
+}

@@ -1,0 +1,19 @@
+/*
+ * Running programs: a text, a file, or what is typed.
+ */
+#ifndef LOX_INTERPRET_H
+#define LOX_INTERPRET_H
+
+#include <stddef.h>
+
+struct thread;
+
+/* Compiles and runs a text, behind which there is a NUL. Returns an exit code; errors have been reported. May collect. */
+int interpret(struct thread *thread, const char *text, size_t length);
+
+int interpret_file(struct thread *thread, const char *path);
+
+/* Reads lines from standard input and runs each, until there are no more. */
+int interpret_lines(struct thread *thread);
+
+#endif
