@@ -13,6 +13,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from bench.report import show  # pylint: disable=wrong-import-position
 from bench.runner import child, jvm, machine, matrix  # pylint: disable=wrong-import-position
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -296,12 +297,14 @@ def main(arguments):
         say("stopped; what was measured so far is kept")
     output = bench.options.output
     os.makedirs(os.path.dirname(os.path.abspath(output)), exist_ok=True)
+    results = bench.results()
     with open(output, "w", encoding="utf-8") as file:
-        json.dump(bench.results(), file)
+        json.dump(results, file)
         file.write("\n")
+    agreed = show.show(results, output)
     failed = sum(not run["ok"] for run in bench.runs)
     print(f"{len(bench.runs)} runs, {failed} failed, {time_text(time.monotonic() - bench.began)}: {output}")
-    return 0
+    return 0 if agreed else 1
 
 
 if __name__ == "__main__":
