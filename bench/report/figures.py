@@ -134,6 +134,14 @@ def percentile_text(x):
     return {1: "0", 10: "90 %", 100: "99 %", 1000: "99.9 %"}.get(round(x), f"99.{'9' * (len(str(round(x))) - 3)} %")
 
 
+def percentile_ticks(most):
+    marks, mark = [], 1
+    while mark <= most:
+        marks.append((mark, percentile_text(mark)))
+        mark *= 10
+    return marks
+
+
 def latency_figure(file, case, all_looks):
     def draw(factor, name):
         found = [(series, file.cell(case, series, factor)) for series in file.series(case)]
@@ -145,7 +153,8 @@ def latency_figure(file, case, all_looks):
                   for series, histogram in found]
         xs = [x for curve in curves for x, _ in curve.points]
         ys = [y for curve in curves for _, y in curve.points]
-        x_axis = plot.decades("operations that are at least as quick", [1, max(xs)], percentile_text, "percentile")
+        x_axis = plot.Axis("operations that are at least as quick", 1, max(xs) * 1.1, percentile_ticks(max(xs)), True,
+                           "percentile")
         y_axis = plot.decades("time of one operation", ys, tick_time, "time")
         rows = [(series, [html_time(quantile(histogram, share)) for share in PERCENTILES]
                  + [html_time(histogram[-1][0]), f"{sum(n for _, n in histogram):,}".replace(",", "\u202f")])
@@ -185,8 +194,8 @@ def mmu_figure(file, case, all_looks):
         return (plot.chart(name, f"Minimum mutator utilisation in {case.name}; the table below has the values", x_axis, y_axis,
                            curves), Table([f"in {window} ms" for window in WINDOWS_MS], rows))
     return by_factor(file, case, "mmu", "What the collector leaves to the program (MMU)",
-                     "Of every window of that length, at least this share was the program's own, stops left out. "
-                     "Higher is better; a curve begins to rise at the longest stop.", draw)
+                     "Of every window of that length, at least this share was the program's own: Shale counts all that held a "
+                     "thread up, also faults and waits for memory; the others only stops. Higher is better.", draw)
 
 
 # ---- against heap size ---------------------------------------------------------------------------------
@@ -199,22 +208,24 @@ def against_heap(file, case, all_looks, measure, name, axis_of, text):
     for series in file.series(case):
         cells = [(factor, file.own_cell(case, series, factor)) for factor in factors]
         cells = [(factor, cell) for factor, cell in cells if cell and cell.value(measure) is not None]
-        points = [(factor, cell.value(measure)) for factor, cell in cells]
+        there = {factor: cell.value(measure) for factor, cell in cells}
         alone = file.own_cell(case, series, None)
         level = alone.value(measure) if alone else None
-        if not points and level is None:
+        if not there and level is None:
             continue
-        spread = [(factor, min(cell.values(measure)), max(cell.values(measure))) for factor, cell in cells]
-        curves.append(plot.Curve(series.key, all_looks[series], points, markers=True, spread=spread, level=level))
-        there = dict(points)
         rows.append((series, [text(there.get(factor)) for factor in factors] + [text(level)]))
+        # What took no time at all has no place on a logarithmic axis.
+        points = [(factor, value) for factor, value in there.items() if value > 0]
+        spread = [(factor, min(found), max(found)) for factor, found in (
+            (factor, [value for value in cell.values(measure) if value > 0]) for factor, cell in cells) if found]
+        level = level if level and level > 0 else None
+        if points or level:
+            curves.append(plot.Curve(series.key, all_looks[series], points, markers=True, spread=spread, level=level))
     if not curves or not factors:
         return None
     values = [value for curve in curves for _, value in curve.points] + [
         curve.level for curve in curves if curve.level is not None] + [
         end for curve in curves for _, low, high in curve.spread for end in (low, high)]
-    if measure.text is units.nanoseconds:
-        values = [max(value, 1.0) for value in values]
     low, high = min(factors), max(factors)
     margin = (high / low) ** 0.06 if high > low else 1.3
     x_axis = plot.Axis("heap limit, times what is live", low / margin, high * margin,
@@ -239,8 +250,8 @@ def pause_figure(file, case, all_looks):
         return plot.decades("time", values, tick_time, "time")
     return heap_figure(
         file, case, all_looks, "pause", "Pauses against heap size",
-        "Waits for a page or for memory are no stops, but are in the time of an operation. Medians of the repetitions, "
-        "whiskers from least to most. Lower is better.",
+        "Waits for a page or for memory are no stops, but are in the time of an operation. Who did not stop at all is not "
+        "drawn. Medians of the repetitions, whiskers from least to most. Lower is better.",
         [("longest stop", measures.STOP_MAX, axis, html_time), ("longest operation", measures.LATENCY_MAX, axis, html_time),
          ("p99.99", measures.P9999, axis, html_time)])
 

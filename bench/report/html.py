@@ -255,7 +255,8 @@ READING = """
 mimalloc have none, and are drawn as a level line. <b>A stop</b> is a time in which no thread of the program may run. What holds
 up one thread alone - a page that is not there yet, memory that has to be waited for - is no stop; it shows in the time of an
 operation. <b>MMU</b>, minimum mutator utilisation: of all windows of a given length, the one in which the collector left least
-to the program. <b>CPU time</b> is of all threads, the collector's too: it tells what a short wall time was bought with.
+to the program. Shale tells what held up each single thread, and all of that counts against it; of the other collectors only
+stops are known, so that their curves are what they can be at best. <b>CPU time</b> is of all threads, the collector's too: it tells what a short wall time was bought with.
 Curves differ in colour, dashes and markers; the legend hides and shows them, a double click shows one alone beside
 Shale.</p></section>
 """

@@ -102,11 +102,6 @@ def groups(found):
     return by_standing
 
 
-def counted(one):
-    won, even, lost = tally(one.outcomes)
-    return f"{one.series.name} (wins {won}, even {even}, loses {lost})"
-
-
 def aspect_sentences(file, reference, aspect):
     """The standing in a sentence, then the clearest win and the clearest loss."""
     found = scores(file, reference, aspect)
@@ -115,8 +110,7 @@ def aspect_sentences(file, reference, aspect):
     parts = []
     for name, members in groups(found).items():
         if members:
-            plain = name in ("wins", "loses", "even")
-            parts.append(PHRASES[name].format(listing(one.series.name if plain else counted(one) for one in members)))
+            parts.append(PHRASES[name].format(listing(one.series.name for one in members)))
     sentences = [f"{reference.name} is {'; '.join(parts)}."]
     every = [(outcome, one.series) for one in found for outcome in one.outcomes]
     best, rival = max(every, key=lambda item: item[0].ratio)
