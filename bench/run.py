@@ -157,12 +157,8 @@ class Bench:
             log = os.path.join(folder, "jvm.log")
             arguments = self.arguments(entry, heap, histogram, log)
             result, error, seconds, peak = child.run(arguments, self.options.timeout, is_jvm)
-            if result is not None and is_jvm:
-                if result.get("peak_memory_bytes") is None:
-                    result["peak_memory_bytes"] = peak
-                if os.path.exists(log):
-                    with open(log, encoding="utf-8", errors="replace") as file:
-                        jvm.add_log(result, file)
+            if result is not None and result.get("peak_memory_bytes") is None:
+                result["peak_memory_bytes"] = peak
         return result, error, seconds
 
     def histogram_path(self, entry, repetition):

@@ -126,6 +126,10 @@ memory_type manager_bytes(const char *name)
     return NULL;
 }
 
+void manager_tick(void)
+{
+}
+
 void manager_measure(struct manager_measures *measures, uint64_t begin, uint64_t end)
 {
     *measures = (struct manager_measures){.has_stops = true, .has_mmu = stops.lost == 0, .has_cycles = true};

@@ -85,6 +85,9 @@ memory_type manager_references(const char *name);
 memory_type manager_words(const char *name);
 memory_type manager_bytes(const char *name);
 
+/* Called every few milliseconds, on a thread that is not attached, and once more before manager_measure. */
+void manager_tick(void);
+
 /* What it has to tell of the time since it was opened, [begin, end) by clock_wall. */
 void manager_measure(struct manager_measures *measures, uint64_t begin, uint64_t end);
 

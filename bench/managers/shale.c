@@ -1,20 +1,44 @@
 /*
  * Shale with default options but for the heap's size, the fault mode and the barrier. A heap whose size is given
  * may be used up, as those of the others are: they do not keep to a multiple of what is live either.
+ *
+ * Its stops are those of all threads, from when they are asked for until they run again. The utilisation counts more: everything
+ * that held a mutator up, also alone - faults, handshakes, waiting for memory - and is that of the mutator with the
+ * least. Events are taken while the program runs, so that the heap need not keep many.
  */
 #include "bench/managers/manager.h"
 
 #include "bench/managers/shale.h"
 
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
-enum { TARGET_MOST = 1000 }; /* percent of what is live */
+enum {
+    TARGET_MOST = 1000, /* percent of what is live */
+    EVENTS = 1 << 14,   /* in the heap: more than a thread can have in the time between two ticks */
+    TAKEN_AT_A_TIME = 256,
+    HELD_UP_MAX = 1 << 20
+};
 
 const char manager_name[] = "shale";
 const struct manager_abilities manager_abilities = {.heap = true, .faults = true};
 
 static shale_heap *heap;
+
+/* Who was held up when. */
+struct held_up {
+    uint64_t begin;
+    uint64_t end;
+    uint32_t mutator;
+    uint32_t kind;
+};
+
+/* One thread at a time takes events: that of the ticks, then the main one. */
+static struct held_up held_up[HELD_UP_MAX];
+static size_t held_up_count;
+static uint64_t lost;
+static struct stops stops;
+static uint64_t mutators; /* attached so far */
 
 void manager_mode(const struct manager_options *options, char mode[MANAGER_MODE_MAX])
 {
@@ -34,6 +58,7 @@ void manager_open(const struct manager_options *options)
     shale_options_init(&shale);
     shale.ignore_environment = true;
     shale.faults = options->faults == FAULTS_SIGNAL ? SHALE_FAULTS_SIGNAL : SHALE_FAULTS_THREAD;
+    shale.events = EVENTS;
     shale.barrier = MANAGER_STORES ? SHALE_BARRIER_STORES : SHALE_BARRIER_PAGES;
     if (options->heap_bytes != 0) {
         shale.heap_size = options->heap_bytes;
@@ -111,34 +136,90 @@ memory_type manager_bytes(const char *name)
     return register_type(&(shale_type_spec){.name = name, .element_size = 1});
 }
 
-/* The percentiles are those of the flip, which is the longer of two kinds of stop in a heap without a write barrier, and the
- * only kind in others. */
-static void measure_stops(struct manager_stops *stops, const shale_statistics *statistics)
+static void add_event(const shale_event *event)
 {
-    const shale_durations *flip = &statistics->flip_pause;
-    const shale_durations *remark = &statistics->remark_pause;
-    stops->count = flip->count + remark->count;
-    stops->total = flip->total + remark->total;
-    stops->p50 = flip->p50 > remark->p50 ? flip->p50 : remark->p50;
-    stops->p99 = flip->p99 > remark->p99 ? flip->p99 : remark->p99;
-    stops->maximum = flip->maximum > remark->maximum ? flip->maximum : remark->maximum;
+    if (event->kind < SHALE_EVENT_STOP)
+        return; /* a phase, while the program ran */
+    if (event->kind == SHALE_EVENT_STOP)
+        stops_add(&stops, event->begin - event->values[0], event->end);
+    if (event->mutator > mutators)
+        mutators = event->mutator;
+    if (held_up_count == HELD_UP_MAX)
+        lost++;
+    else
+        held_up[held_up_count++] = (struct held_up){.begin = event->begin,
+                                                    .end = event->end,
+                                                    .mutator = (uint32_t)event->mutator,
+                                                    .kind = event->kind};
+}
+
+void manager_tick(void)
+{
+    shale_event events[TAKEN_AT_A_TIME];
+    uint64_t lost_now;
+    size_t count;
+    do {
+        count = shale_events_take(heap, events, TAKEN_AT_A_TIME, &lost_now);
+        lost += lost_now;
+        for (size_t i = 0; i < count; i++)
+            add_event(&events[i]);
+    } while (count == TAKEN_AT_A_TIME);
+}
+
+static void measure_stops(struct manager_stops *measured)
+{
+    *measured = (struct manager_stops){.count = stops.count,
+                                       .total = stops_total(&stops),
+                                       .p50 = stops_percentile(&stops, 500000),
+                                       .p99 = stops_percentile(&stops, 990000),
+                                       .maximum = stops_longest(&stops)};
+}
+
+static double least_utilisation(const shale_event *events, uint64_t begin, uint64_t end, uint64_t window)
+{
+    double least = 1;
+    for (uint64_t mutator = 1; mutator <= mutators; mutator++) {
+        double own = shale_minimum_utilisation(events, held_up_count, mutator, begin, end, window);
+        if (own < least)
+            least = own;
+    }
+    return least;
+}
+
+static void measure_utilisation(struct manager_measures *measures, uint64_t begin, uint64_t end)
+{
+    shale_event *events = calloc(held_up_count + 1, sizeof *events);
+    if (events == NULL || lost != 0) {
+        free(events);
+        return;
+    }
+    for (size_t i = 0; i < held_up_count; i++)
+        events[i] = (shale_event){.kind = held_up[i].kind,
+                                  .mutator = held_up[i].mutator,
+                                  .begin = held_up[i].begin,
+                                  .end = held_up[i].end};
+    for (size_t i = 0; i < MMU_WINDOWS; i++)
+        measures->mmu[i] = least_utilisation(events, begin, end, mmu_windows[i] * UINT64_C(1000000));
+    measures->has_mmu = true;
+    free(events);
 }
 
 void manager_measure(struct manager_measures *measures, uint64_t begin, uint64_t end)
 {
-    (void)begin;
-    (void)end;
     shale_statistics statistics;
-    *measures = (struct manager_measures){.has_stops = true};
+    *measures = (struct manager_measures){.has_stops = stops.lost == 0};
     if (shale_heap_statistics(heap, &statistics) != SHALE_OK)
         workload_fail("the heap has no statistics");
-    measure_stops(&measures->stops, &statistics);
+    measure_stops(&measures->stops);
+    measure_utilisation(measures, begin, end);
     measures->has_faults = true;
     measures->faults = statistics.faults;
     measures->has_allocation_stalls = true;
     measures->allocation_stalls = statistics.allocation_stalls;
     measures->has_cycles = true;
     measures->cycles = statistics.cycles;
-    snprintf(measures->details, sizeof measures->details, "%s; %zu cycles moved objects",
-             shale_compaction_name(statistics.compaction), (size_t)statistics.flips);
+    snprintf(measures->details, sizeof measures->details,
+             "%s; %zu cycles moved objects; threads held up %zu times, %zu of them lost",
+             shale_compaction_name(statistics.compaction), (size_t)statistics.flips, held_up_count,
+             (size_t)lost);
 }

@@ -20,6 +20,7 @@ enum {
 
 struct sampler {
     pthread_t thread;
+    void (*tick)(void);
     _Atomic bool stop;
     uint64_t peak;   /* the thread's while it runs */
     uint64_t tables; /* page tables at the last look at them */
@@ -118,13 +119,16 @@ static void *run(void *unused)
     (void)unused;
     for (unsigned turn = 0; !atomic_load_explicit(&sampler.stop, memory_order_relaxed); turn++) {
         look(turn);
+        if (sampler.tick != NULL)
+            sampler.tick();
         nanosleep(&(struct timespec){.tv_nsec = PERIOD_NANOSECONDS}, NULL);
     }
     return NULL;
 }
 
-bool memory_use_start(void)
+bool memory_use_start(void (*tick)(void))
 {
+    sampler.tick = tick;
     return pthread_create(&sampler.thread, NULL, run, NULL) == 0;
 }
 

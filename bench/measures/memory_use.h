@@ -17,10 +17,11 @@
 /* Now, in bytes. */
 uint64_t memory_use_now(void);
 
-/* Starts the thread that looks; false when it cannot be started. Once in a process. */
-bool memory_use_start(void);
+/* Starts the thread that looks, and calls `tick`, which may be NULL, as often; false when it cannot be started. Once in a
+ * process. */
+bool memory_use_start(void (*tick)(void));
 
-/* Stops it, looks once more, and returns the most that was seen since it was started. */
+/* Stops it, looks once more, and returns the most that was seen since it was started. `tick` is not called again. */
 uint64_t memory_use_stop(void);
 
 #endif

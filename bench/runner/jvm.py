@@ -1,19 +1,12 @@
-"""The workloads in Java: how they are started, and what the JVM's log tells of its stops."""
+"""The workloads in Java: how they are started. They find the JVM's stops in its log, by the option below, by themselves."""
 
 import os
-import re
 import shutil
 import subprocess
 
-from . import stops
 from .matrix import JVM_FLAGS
 
 MAIN_CLASS = "shale.bench.Main"
-VERSION_LEAST = 17
-
-_SAFEPOINT = re.compile(r"^\[(\d+)ns\] Safepoint \"[^\"]*\".* Total: +(\d+) ns")
-_COLLECTION = re.compile(r"^\[\d+ns\] GC\((\d+)\)")
-_STALL = re.compile(r"Allocation Stall")
 
 
 def find_java():
@@ -43,37 +36,5 @@ def missing(manager, java, classes):
 def command(java, classes, manager, workload, heap, log):
     """The command line up to the workload's name."""
     sizes = [f"-Xms{heap}", f"-Xmx{heap}"] if heap else []
-    logging = [f"-Xlog:disable", "-Xlog:all=off", f"-Xlog:gc,safepoint:file={log}:uptimenanos:filecount=0"]
+    logging = ["-Xlog:disable", "-Xlog:all=off", f"-Xlog:gc,safepoint:file={log}:timenanos:filecount=0"]
     return [java, *JVM_FLAGS[manager], *sizes, *logging, "-cp", classes, MAIN_CLASS, workload]
-
-
-def read_log(lines):
-    """(stops, collections, allocation stalls) from the lines of a log."""
-    found, collections, stalls = [], set(), 0
-    for line in lines:
-        match = _SAFEPOINT.match(line)
-        if match:
-            end, total = int(match.group(1)), int(match.group(2))
-            found.append((end - total, end))
-            continue
-        match = _COLLECTION.match(line)
-        if match:
-            collections.add(int(match.group(1)))
-        if _STALL.search(line):
-            stalls += 1
-    return found, len(collections), stalls
-
-
-def add_log(result, lines):
-    """Puts what the log tells into a result where that does not know. All stops for safepoints count, also those that are not
-    for collections: the program stands still in them as well."""
-    found, collections, stalls = read_log(lines)
-    end = max([int(result["wall_seconds"] * 1e9)] + [stop[1] for stop in found])
-    if result.get("stops") is None:
-        result["stops"] = stops.summary(found)
-    if result.get("mmu") is None:
-        result["mmu"] = stops.utilisations(found, 0, end)
-    if result.get("cycles") is None:
-        result["cycles"] = collections
-    if result.get("allocation_stalls") is None and result["manager"] == "jvm-zgc":
-        result["allocation_stalls"] = stalls

@@ -59,7 +59,7 @@ int main(int argc, char **argv)
     uint64_t cpu_began = clock_cpu();
     uint64_t began = clock_wall();
     manager_open(&command.manager);
-    if (!memory_use_start())
+    if (!memory_use_start(manager_tick))
         workload_fail("a thread cannot be started");
     struct memory *memory = manager_attach();
     workload_run(memory, &run);
@@ -67,6 +67,7 @@ int main(int argc, char **argv)
     result.wall = ended - began;
     result.cpu = clock_cpu() - cpu_began;
     result.peak_memory = memory_use_stop();
+    manager_tick();
     manager_measure(&measures, began, ended);
     manager_detach(memory);
     manager_close();
