@@ -229,7 +229,7 @@ def not_run(file):
     for (series, factor, error), names in table.failure_groups(file):
         heap = f", heap {factor:g}\u00d7" if factor else ""
         items.append(f"<li><strong>{text(series.name)}</strong>{heap}, in {text(', '.join(names))}: {text(error)}</li>")
-    items += [f"<li>skipped: {text(table.skipped_text(one))}</li>" for one in file.skipped]
+    items += [f"<li>Skipped: {text(what)}: {text(reason)}</li>" for reason, what in file.skips()]
     if not items:
         return ""
     return f'<section id="not-run"><h2>What did not run</h2><ul>{"".join(items)}</ul></section>'

@@ -26,13 +26,6 @@ def memory_ratio(run):
     return peak / live if peak is not None and live else None
 
 
-def longest_wait(run):
-    """The longest that the program was seen to be held up: a stop or an operation, whichever is known and longer; but a
-    microsecond, below which nobody cares, where there was none at all."""
-    known = [value for value in (run.number("stops", "max"), run.number("latency", "max")) if value is not None]
-    return max([*known, 1000.0]) if known else None
-
-
 def at(*names):
     return lambda run: run.number(*names)
 
@@ -60,7 +53,6 @@ STOP_COUNT = Measure("stop_count", "number of stops", at("stops", "count"), unit
 MMU_10 = Measure("mmu_10", "MMU in 10 ms", mmu_at(10), units.share, HIGHER, 4)
 PEAK = Measure("peak", "peak memory", at("peak_memory_bytes"), units.size, LOWER, 3)
 MEMORY_RATIO = Measure("memory", "peak memory over live", memory_ratio, units.times, LOWER, 3)
-LONGEST_WAIT = Measure("longest_wait", "longest wait", longest_wait, units.nanoseconds, LOWER, 2)
 FAULTS = Measure("faults", "page faults answered", at("faults"), units.count, LOWER, 8)
 STALLS = Measure("stalls", "allocation stalls", at("allocation_stalls"), units.count, LOWER, 6)
 CYCLES = Measure("cycles", "cycles", at("cycles"), units.count, NEITHER, 9)

@@ -90,6 +90,14 @@ class Series(collections.namedtuple("Series", "manager mode")):
         return self.manager == "shale"
 
 
+def series_of_label(label):
+    """Of the runner's name for it: manager, or manager-mode."""
+    for manager in sorted(MANAGERS, key=len, reverse=True):
+        if label == manager or label.startswith(f"{manager}-"):
+            return Series(manager, label[len(manager) + 1:])
+    return Series(label, "")
+
+
 class Case(collections.namedtuple("Case", "workload threads scale")):
     """What is computed, whoever manages the memory."""
     __slots__ = ()
@@ -254,6 +262,18 @@ class Results:
                 for (case, series, factor), cell in sorted(
                     self._cells.items(), key=lambda item: (item[0][0].order, item[0][1].order, item[0][2] or 0))
                 if cell.failed]
+
+    def skips(self):
+        """[(reason, what)]: what did not run for one reason is told once, by workload."""
+        reasons = {}
+        for skipped in self.skipped:
+            if isinstance(skipped, dict):
+                label = series_of_label(str(skipped.get("manager") or "?")).name
+                by_workload = reasons.setdefault(str(skipped.get("reason") or "no reason is given"), {})
+                by_workload.setdefault(skipped.get("workload"), []).append(label)
+        return [(reason, "; ".join(
+            f"{WORKLOADS.get(workload, workload)} ({', '.join(labels)})" if workload else ", ".join(labels)
+            for workload, labels in by_workload.items())) for reason, by_workload in reasons.items()]
 
     def disagreements(self):
         """Where managers did not compute the same: a sentence each. Nothing else in such a file is to be trusted."""

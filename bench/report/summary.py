@@ -13,12 +13,12 @@ NEAR = 0.05
 Aspect = collections.namedtuple("Aspect", "title measure better worse")
 ASPECTS = (
     Aspect("How fast", measures.THROUGHPUT, "faster", "slower"),
-    Aspect("How smooth", measures.LONGEST_WAIT, "shorter", "longer"),
+    Aspect("How smooth", measures.LATENCY_MAX, "shorter", "longer"),
     Aspect("How much memory", measures.MEMORY_RATIO, "less", "more"),
 )
 # What the aspect's ratios are of, in a sentence.
-SUBJECTS = {measures.THROUGHPUT: "throughput in the same time", measures.LONGEST_WAIT:
-            "the longest wait that was seen: a stop, or one operation where these are timed",
+SUBJECTS = {measures.THROUGHPUT: "operations a second", measures.LATENCY_MAX:
+            "the longest operation, in the workloads that time each",
             measures.MEMORY_RATIO: "peak memory over what is live"}
 
 Outcome = collections.namedtuple("Outcome", "case ratio verdict")  # ratio: above 1 when ours is better
@@ -148,7 +148,7 @@ def case_sentence(file, case, reference):
     """Who leads in this case, and where Shale stands."""
     factor = file.usual_factor(case)
     sentences = []
-    for aspect, word in zip(ASPECTS, ("Fastest", "Shortest waits", "Least memory")):
+    for aspect, word in zip(ASPECTS, ("Fastest", "Shortest worst operation", "Least memory")):
         best = best_of(file, case, aspect.measure, factor)
         own = file.cell(case, reference, factor)
         own_value = own.value(aspect.measure) if own else None

@@ -149,18 +149,8 @@ def footer(file):
     for (series, factor, error), names in failure_groups(file):
         heap = "" if factor is None else f", heap {heap_text(factor)}"
         lines.append(f"Failed: {series.name}{heap}, in {', '.join(names)}: {error}")
-    for skipped in file.skipped:
-        lines.append(f"Skipped: {skipped_text(skipped)}")
+    lines += [f"Skipped: {what}: {reason}" for reason, what in file.skips()]
     return wrapped(lines)
-
-
-def skipped_text(skipped):
-    """The runner tells which manager, of which workload if not of all, and why."""
-    if not isinstance(skipped, dict):
-        return str(skipped)
-    workload = skipped.get("workload")
-    name = f"{skipped.get('manager')}{f', {results.WORKLOADS.get(workload, workload)}' if workload else ''}"
-    return f"{name}: {skipped.get('reason') or 'no reason is given'}"
 
 
 def table(file, heap=None, reference=None, colour=False, workloads=()):

@@ -46,11 +46,14 @@ class Table(unittest.TestCase):
         for run in self.document["runs"]:
             if run["manager"] == "jvm-g1":
                 run.update(ok=False, error="there was no memory")
-        self.document["skipped"] = [{"manager": "mimalloc", "workload": "lru", "reason": "it is not there"}]
+        self.document["skipped"] = [{"manager": "mimalloc", "workload": "lru", "reason": "it is not there"},
+                                    {"manager": "shale-signal", "workload": "lru", "reason": "it is not there"},
+                                    {"manager": "jvm-zgc", "workload": None, "reason": "there is no java"}, "nonsense"]
         text = self.text()
         self.assertRegex(self.row(text, "G1"), "failed: there was no memory")
         self.assertRegex(text, "Failed: G1, heap 2x, in GCBench, Binary trees")
-        self.assertIn("Skipped: mimalloc, LRU cache: it is not there", text)
+        self.assertIn("Skipped: LRU cache (mimalloc, Shale signal): it is not there\n", text)
+        self.assertIn("Skipped: ZGC: there is no java\n", text)
 
     def test_missing_fields_are_dashes(self):
         self.document["runs"] = [{"workload": "ring", "manager": "shale", "mode": "thread", "ok": True}]
