@@ -17,7 +17,7 @@ LOOKS = {  # colour, dash, marker: no two are alike in the last two either
 }
 COLOURS = {"shale": "shale", "malloc": "malloc", "mimalloc": "mimalloc", "bdwgc": "bdwgc"}
 PERCENTILES = (0.5, 0.9, 0.99, 0.999, 0.9999)
-WINDOWS_MS = (1, 10, 100, 1000)
+WINDOWS_MS = (1, 10, 100, 500)
 NEAR_DECADES = 0.008  # two points of a curve closer than this, on logarithmic axes, are one
 
 
@@ -172,7 +172,7 @@ def latency_figure(file, case, all_looks):
 
 def nearest_window(curve, wanted):
     window, utilisation = min(curve, key=lambda point: abs(point[0] / wanted - 1))
-    return utilisation if abs(window / wanted - 1) < 0.6 else None
+    return utilisation if abs(window / wanted - 1) < 0.3 else None
 
 
 def mmu_figure(file, case, all_looks):
