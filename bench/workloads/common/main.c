@@ -14,7 +14,7 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static struct command_line command;
@@ -46,6 +46,14 @@ static void write_histogram(const char *path)
         workload_fail("the histogram's file cannot be written");
 }
 
+/* Of all threads of the process so far. */
+static uint64_t preemptions(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (uint64_t)usage.ru_nivcsw;
+}
+
 int main(int argc, char **argv)
 {
     command_line_read(&command, argc, argv);
@@ -56,6 +64,7 @@ int main(int argc, char **argv)
         corpus_read(&corpus, command.corpus, workload_corpus_bytes[command.scale]);
         run.corpus = &corpus;
     }
+    uint64_t preempted_before = preemptions();
     uint64_t cpu_began = clock_cpu();
     uint64_t began = clock_wall();
     manager_open(&command.manager);
@@ -66,6 +75,7 @@ int main(int argc, char **argv)
     uint64_t ended = clock_wall();
     result.wall = ended - began;
     result.cpu = clock_cpu() - cpu_began;
+    result.preempted = preemptions() - preempted_before;
     result.peak_memory = memory_use_stop();
     manager_tick();
     manager_measure(&measures, began, ended);

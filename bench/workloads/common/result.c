@@ -100,6 +100,7 @@ void result_write(const struct result *result, FILE *file)
     write_count(file, "peak_memory_bytes", true, result->peak_memory);
     write_count(file, "live_bytes", true, run->live.bytes);
     write_count(file, "heap_live_bytes", true, run->live.heap_bytes);
+    write_count(file, "preempted", true, result->preempted);
     fprintf(file, ",\"checksum\":\"%016" PRIx64 "\"", run->checksum);
     write_named_string(file, "details", measures->details);
     fprintf(file, "}\n");

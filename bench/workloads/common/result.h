@@ -18,6 +18,7 @@ struct result {
     uint64_t wall;     /* nanoseconds */
     uint64_t cpu;
     uint64_t peak_memory; /* bytes */
+    uint64_t preempted;   /* times that a thread lost its core to another */
 };
 
 void result_write(const struct result *result, FILE *file);
