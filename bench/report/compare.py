@@ -190,8 +190,9 @@ def overview(comparison):
 
 def preface(comparison, first, second):
     lines = [f"A  {described(first)}", f"B  {described(second)}"]
-    if first.machine != second.machine:
-        names = sorted(name for name in {*first.machine, *second.machine} if first.machine.get(name) != second.machine.get(name))
+    names = sorted(name for name in {*first.machine, *second.machine} - {"load"}
+                   if first.machine.get(name) != second.machine.get(name))
+    if names:
         lines.append(f"The machines differ ({', '.join(names)}): what follows may be their doing.")
     wall = comparison.noise[measures.WALL]
     if comparison.control_count == 0:

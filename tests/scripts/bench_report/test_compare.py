@@ -82,6 +82,13 @@ class Comparison(unittest.TestCase):
         self.assertRegex(text, r"Only in A: \d+ runs, such as Shale thread, Ring of buffers, heap 1.3x")
         self.assertNotIn("Only in B", text)
 
+    def test_other_machines_are_told(self):
+        first, second = made_up.document(workloads=FEW), made_up.document(workloads=FEW)
+        second["machine"]["load"] = 7
+        self.assertNotIn("machines differ", compare.report(compared(first, second), parse(first), parse(second)))
+        second["machine"]["kernel"] = "another"
+        self.assertIn("The machines differ (kernel)", compare.report(compared(first, second), parse(first), parse(second)))
+
     def test_counts_that_are_zero(self):
         first, second = made_up.document(workloads=FEW), made_up.document(workloads=FEW)
         for run in second["runs"]:
