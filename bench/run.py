@@ -87,6 +87,7 @@ class Bench:
         self.seconds = {}  # entry: of its last run
         self.runs = []
         self.broken = set()  # entries that are not tried again
+        self.ahead = set()  # entries whose first repetition is done
         self.began = time.monotonic()
 
     def skip(self, manager, workload, reason):
@@ -127,14 +128,21 @@ class Bench:
         return False
 
     def find_live(self, entries):
-        """Runs the baseline once for each workload whose live size its entries' heaps depend on."""
-        for workload, threads in {(e.workload, e.threads): None for e in entries if e.factor is not None}:
+        """Runs the baseline once for each workload whose live size its entries' heaps depend on. Where it is an entry itself that
+        was its first repetition."""
+        wanted = {(e.workload, e.threads): None for e in entries if e.factor is not None}
+        for done, (workload, threads) in enumerate(wanted):
             baseline = matrix.Entry(workload, threads, matrix.BASELINE, None)
-            result, error, _ = self.start(baseline, None, None)
-            if result is None or not result["ok"]:
-                self.skip("all with a heap size", workload, f"the live size is not known: {error or result['error']}")
-                continue
-            self.live[workload, threads] = result["heap_live_bytes"]
+            result = self.run(baseline, 0)
+            say(progress_line(done + 1, len(wanted), baseline, result, 0, "what is live: "))
+            if result["ok"]:
+                self.live[workload, threads] = result["heap_live_bytes"]
+            else:
+                self.skip("all with a heap size", workload, f"the live size is not known: {result['error']}")
+            if baseline in entries:
+                self.ahead.add(baseline)
+            else:
+                self.runs.pop()
 
     def arguments(self, entry, heap, histogram, log):
         if entry.manager.program is None:
@@ -239,7 +247,7 @@ class Bench:
                 break
             for entry in entries:
                 done += 1
-                if entry in self.broken:
+                if entry in self.broken or (repetition == 0 and entry in self.ahead):
                     continue
                 if self.too_late(0):
                     self.skip(entry.manager.label, entry.workload, "no time left: --quick ends after 3 minutes")
@@ -280,10 +288,10 @@ def time_text(seconds):
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def progress_line(done, total, entry, result, left):
+def progress_line(done, total, entry, result, left, prefix=""):
     took = f"{result['wall_seconds']:.2f} s" if result["ok"] else f"FAILED: {result['error']}"
     rest = f"; about {time_text(left)} left" if left else ""
-    return f"[{done:{len(str(total))}}/{total}] {entry.label}: {took}{rest}"
+    return f"[{done:{len(str(total))}}/{total}] {prefix}{entry.label}: {took}{rest}"
 
 
 def main(arguments):

@@ -75,11 +75,13 @@ class Bench(Folder):
         # Shale's two fault modes are of the same program.
         expected = [("malloc", None), *[("shale", 2.0), ("shale", 4.0)] * 2]
         self.assertEqual(keys, [(m, f, repetition) for repetition in (0, 1) for m, f in expected])
+        self.assertEqual(len(self.calls()), len(keys))  # what told the live size counts
         skipped = {(s["manager"], s["workload"]) for s in results["skipped"]}
         for what in (("mimalloc", None), ("bdwgc", None), ("jvm-zgc", None), ("malloc", "lru")):
             self.assertIn(what, skipped)
         self.assertIn("skip  mimalloc: ", said)
-        self.assertIn("[ 1/10] ring, malloc: 0.50 s", said)
+        self.assertIn("[1/1] what is live: ring, malloc: 0.50 s", said)
+        self.assertIn("[ 2/10] ring, shale-signal, heap 2x: 0.50 s", said)
 
     def test_arguments_of_programs(self):
         self.workload("trees-malloc")
