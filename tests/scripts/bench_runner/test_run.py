@@ -52,13 +52,13 @@ class Texts(unittest.TestCase):
 
 class Bench(Folder):
     def bench(self, *arguments):
-        """Runs with the folder's programs. Returns (what was collected, what was said)."""
+        """Runs with the folder's programs. Returns (what was collected, or None; what was said)."""
         output = self.path("results.json")
         with silence() as said:
-            status = run.main(
+            self.status = run.main(
                 ["--programs", self.folder, "--classes", self.path("none"), "--output", output, *arguments]
             )
-        if status != 0:
+        if not os.path.exists(output):
             return None, said.getvalue()
         with open(output, encoding="utf-8") as file:
             return json.load(file), said.getvalue()
@@ -75,6 +75,9 @@ class Bench(Folder):
         # Shale's two fault modes are of the same program.
         expected = [("malloc", None), *[("shale", 2.0), ("shale", 4.0)] * 2]
         self.assertEqual(keys, [(m, f, repetition) for repetition in (0, 1) for m, f in expected])
+        self.assertEqual(self.status, 0)
+        self.assertTrue(os.path.exists(self.path("report.html")))
+        self.assertIn("Ring of buffers", said)
         self.assertEqual(len(self.calls()), len(keys))  # what told the live size counts
         skipped = {(s["manager"], s["workload"]) for s in results["skipped"]}
         for what in (("mimalloc", None), ("bdwgc", None), ("jvm-zgc", None), ("malloc", "lru")):
@@ -96,7 +99,9 @@ class Bench(Folder):
     def test_other_checksums_fail(self):
         self.workload("ring-malloc")
         self.workload("ring-mimalloc", checksum="4567")
-        results, _ = self.bench("--only", "ring", "--managers", "malloc,mimalloc", "--repetitions", "1")
+        results, said = self.bench("--only", "ring", "--managers", "malloc,mimalloc", "--repetitions", "1")
+        self.assertEqual(self.status, 1)
+        self.assertIn("CHECKSUMS DIFFER", said)
         self.assertEqual([r["ok"] for r in results["runs"]], [True, False])
         self.assertIn("4567", results["runs"][1]["error"])
 
