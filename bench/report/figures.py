@@ -1,5 +1,5 @@
 """Which plots there are for a case, what they are drawn from, and the same as a table for those who cannot see them."""
-from bench.report import measures, plot, results, units
+from bench.report import measures, plot, units
 
 LOOKS = {  # colour, dash, marker: no two are alike in the last two either
     "shale/thread": ("shale", 0, "circle"),
@@ -291,6 +291,17 @@ def memory_figure(file, case, all_looks):
     return by_factor(file, case, "memory", "Memory over live",
                      "The whole process at its largest. The line is what the live objects take themselves. "
                      "Shorter is better.", draw)
+
+
+def counts_table(file, case):
+    """What the managers counted, at the usual heap size; None when none did."""
+    counted = (measures.CYCLES, measures.STOP_COUNT, measures.STOP_TOTAL, measures.FAULTS, measures.STALLS, measures.PREEMPTED)
+    rows = []
+    for series in file.series(case):
+        cell = file.cell(case, series, file.usual_factor(case))
+        if cell and any(cell.value(measure) is not None for measure in counted):
+            rows.append((series, [measure.text(cell.value(measure)) for measure in counted]))
+    return Table([measure.title for measure in counted], rows) if rows else None
 
 
 def figures(file, case, all_looks):

@@ -87,8 +87,8 @@ def rivals_table(file, reference):
     if not rows:
         return ""
     heads = "".join(f'<th scope="col">{aspect.title}</th>' for aspect in summary.ASPECTS)
-    return (f'<div class="wide"><table class="rivals"><caption>{text(reference.name)} against each other manager: the middle of all workloads, '
-            f'and in how many it wins</caption><thead><tr><th scope="col">against</th>{heads}</tr></thead>'
+    return (f'<div class="wide"><table class="rivals"><caption>{text(reference.name)} against each other manager: the middle of '
+            f'all workloads, and in how many it wins</caption><thead><tr><th scope="col">against</th>{heads}</tr></thead>'
             f'<tbody>{"".join(rows)}</tbody></table></div>')
 
 
@@ -189,11 +189,11 @@ def legend(file, all_looks):
             '<button type="button" data-show="ours">Shale only</button></span></div>')
 
 
-def figure_table(table_of, caption):
+def figure_table(table_of, caption, title="The values as a table"):
     heads = "".join(f'<th scope="col">{text(head)}</th>' for head in table_of.heads)
     rows = "".join(f'<tr><th scope="row">{text(series.name)}</th>{"".join(f"<td>{micro(value)}</td>" for value in values)}</tr>'
                    for series, values in table_of.rows)
-    return (f'<details><summary>The values as a table</summary><div class="wide"><table><caption>{text(caption)}</caption>'
+    return (f'<details><summary>{text(title)}</summary><div class="wide"><table><caption>{text(caption)}</caption>'
             f'<thead><tr><th scope="col">manager</th>{heads}</tr></thead><tbody>{rows}</tbody></table></div></details>')
 
 
@@ -217,8 +217,12 @@ def case_section(file, case, all_looks, reference):
         details.append(f"scale {case.scale}")
     if file.live_bytes(case):
         details.append(f"{units.size(file.live_bytes(case))} live")
+    counts = figures.counts_table(file, case)
+    factor = file.usual_factor(case)
+    heap = f", heap {figures.factor_text(factor)}" if factor else ""
+    counted = figure_table(counts, f"{case.name}{heap}", "What was counted: cycles, stops, faults") if counts else ""
     return (f'<section class="case" id="{text(case.key)}"><h2>{text(case.name)} <small>{text(", ".join(details))}</small></h2>'
-            f'<p class="lead">{text(words)}</p><div class="figures">{drawn}</div></section>')
+            f'<p class="lead">{text(words)}</p><div class="figures">{drawn}</div>{counted}</section>')
 
 
 # ---- end -----------------------------------------------------------------------------------------------
@@ -256,7 +260,8 @@ mimalloc have none, and are drawn as a level line. <b>A stop</b> is a time in wh
 up one thread alone - a page that is not there yet, memory that has to be waited for - is no stop; it shows in the time of an
 operation. <b>MMU</b>, minimum mutator utilisation: of all windows of a given length, the one in which the collector left least
 to the program. Shale tells what held up each single thread, and all of that counts against it; of the other collectors only
-stops are known, so that their curves are what they can be at best. <b>CPU time</b> is of all threads, the collector's too: it tells what a short wall time was bought with.
+stops are known, so that their curves are what they can be at best. <b>CPU time</b> is of all threads, the collector's too: it
+tells what a short wall time was bought with.
 Curves differ in colour, dashes and markers; the legend hides and shows them, a double click shows one alone beside
 Shale.</p></section>
 """

@@ -56,6 +56,7 @@ MEMORY_RATIO = Measure("memory", "peak memory over live", memory_ratio, units.ti
 FAULTS = Measure("faults", "page faults answered", at("faults"), units.count, LOWER, 8)
 STALLS = Measure("stalls", "allocation stalls", at("allocation_stalls"), units.count, LOWER, 6)
 CYCLES = Measure("cycles", "cycles", at("cycles"), units.count, NEITHER, 9)
+PREEMPTED = Measure("preempted", "cores taken away", at("preempted"), units.count, NEITHER, 9)
 
 # What two files are compared by.
 COMPARED = (WALL, STOP_MAX, CPU, PEAK, LATENCY_MAX, P9999, P999, P99, MMU_10, STALLS, STOP_TOTAL, STOP_P99, P50, FAULTS)

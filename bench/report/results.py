@@ -233,9 +233,6 @@ class Results:
         """The cell with exactly that heap."""
         return self._cells.get((case, series, factor))
 
-    def unlimited(self, case, series):
-        return (case, series, None) in self._cells
-
     def reference(self, wanted=None):
         """The series that the others are compared with: Shale as it is by default, or the one that is wanted."""
         there = self.series()

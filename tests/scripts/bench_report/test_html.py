@@ -109,6 +109,13 @@ class Page(unittest.TestCase):
         page = html.page(parse(document))
         self.assertRegex(page, "What did not run.*<strong>ZGC</strong>, heap 2\u00d7, in GCBench, .*: there was no memory")
 
+    def test_counts(self):
+        document = made_up.document(workloads=FEW)
+        for run in document["runs"]:
+            if run["manager"] == "shale" and run["workload"] == "ring" and run["heap_factor"] == 2.0:
+                run["faults"] = 4711
+        self.assertEqual(html.page(parse(document)).count("<td>4711</td>"), 4)  # Shale's modes
+
     def test_checksums_are_loud(self):
         document = made_up.document(workloads=FEW)
         self.assertNotIn("Checksums differ", html.page(parse(document)))
