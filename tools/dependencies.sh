@@ -4,6 +4,8 @@
 # libc6-dbg: Valgrind cannot start on a stripped dynamic loader without it.
 PACKAGES=(gcc g++ cmake ninja-build pkg-config libatomic-ops-dev libbenchmark-dev libcmocka-dev
     valgrind libc6-dbg)
+# What some tests go through. Without it they are skipped.
+TEST_PACKAGES=(liburing-dev)
 # What benchmarks compare with. Without them everything is built but those comparisons.
 BENCH_PACKAGES=(libgc-dev libmimalloc-dev)
 CHECK_PACKAGES=(clang-format clang-tidy cppcheck python3)
@@ -33,9 +35,10 @@ install_packages() {
             apt-get install -y -q --no-install-recommends "${missing[@]}"
 }
 
-need_for() { # need_for build|bench|check|model
+need_for() { # need_for build|test|bench|check|model
     case $1 in
         build) need "${PACKAGES[@]}" ;;
+        test) want "${TEST_PACKAGES[@]}" ;;
         bench) want "${BENCH_PACKAGES[@]}" ;;
         check) need "${CHECK_PACKAGES[@]}" ;;
         model) need "${MODEL_PACKAGES[@]}" ;;
