@@ -400,7 +400,7 @@ static void sweep(struct memory *memory, struct cell_slab *slab, struct cell_blo
     for (unsigned word = 0; word < class->words; word++) {
         uint64_t live = atomic_u64_load_acquire(&block->live[word]);
         uint64_t taken = atomic_u64_load(&block->taken[word]);
-        used += (uint32_t)__builtin_popcountll(live);
+        used += live != 0 ? (uint32_t)__builtin_popcountll(live) : 0;
         if (taken == live)
             continue;
         if (memory->announce)

@@ -11,6 +11,7 @@ struct size_class size_class_describe(unsigned class)
     struct size_class described = {.granules = granules,
                                    .words = words,
                                    .count = (words * 64 - 1) / granules,
+                                   .end = 1 + (words * 64 - 1) / granules * granules,
                                    .carry = (granules - 64 % granules) % granules};
     for (uint32_t start = 0; start < 64; start += granules)
         described.pattern |= UINT64_C(1) << start;

@@ -31,6 +31,7 @@ struct size_class {
     uint32_t granules; /* of a cell */
     uint32_t words;    /* of a bitmap for a block's granules */
     uint32_t count;    /* of cells in a block */
+    uint32_t end;      /* the granule behind them */
     uint32_t carry;    /* from a word's phase to the next one's, modulo `granules` */
     uint64_t pattern;
 };
@@ -73,10 +74,9 @@ static inline uint64_t size_class_starts(const struct size_class *class, unsigne
 {
     uint64_t starts = phase < 64 ? class->pattern << phase : 0;
     /* What is left at the block's end is no cell. */
-    uint32_t end = 1 + class->count * class->granules;
     uint32_t first = word << 6;
-    if (__builtin_expect(end < first + 64, 0))
-        starts &= end > first ? (UINT64_C(1) << (end - first)) - 1 : 0;
+    if (__builtin_expect(class->end < first + 64, 0))
+        starts &= class->end > first ? (UINT64_C(1) << (class->end - first)) - 1 : 0;
     return starts;
 }
 
