@@ -215,9 +215,9 @@ static __attribute__((noinline)) size_t look_at_first(struct tracer *tracer, enu
 }
 
 /* Looks at the slots of one page. */
-static inline __attribute__((always_inline)) void
-look_at_slots(struct tracer *tracer, size_t offset, uint64_t header, const struct type *type,
-              page_number page, size_t from, size_t to)
+static inline __attribute__((always_inline)) void look_at_slots(struct tracer *tracer, size_t offset,
+                                                                uint64_t header, const struct type *type,
+                                                                page_number page, size_t from, size_t to)
 {
     struct memory *memory = tracer->memory;
     char *object = views_alias(&memory->views, offset);
@@ -302,6 +302,8 @@ static __attribute__((noinline)) void follow(struct tracer *tracer)
     do {
         granule_number granule = tracer->reached[0];
         tracer->reached_count = 0;
+        /* Setting the bit would hold back the header's load. */
+        __builtin_prefetch(views_alias(&memory->views, granule_start(granule)) - HEADER_SIZE);
         if (memory_is_live(memory, granule_start(granule)) || !bits_set_shared(memory->live_bits, granule))
             return;
         uint64_t header = memory_header(memory, granule_start(granule));
