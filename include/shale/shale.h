@@ -546,6 +546,15 @@ static inline void shale_store_root_value(shale_mutator *mutator, shale_value *s
 SHALE_API void shale_move_slots(shale_mutator *mutator, void *object, void *to, const void *from,
                                 size_t count);
 
+/* Stores `value` into `count` neighbouring pointer slots of `object`, the first of them `slots`, as shale_store would one after
+ * the other, with one pass of the write barrier over all. `value` is as for shale_store. Any attached thread; does not collect,
+ * however many there are: as for shale_move_slots, fill very many in parts. */
+SHALE_API void shale_fill_slots(shale_mutator *mutator, void *object, void *slots, size_t count, void *value);
+
+/* The same for slots of kind value. */
+SHALE_API void shale_fill_values(shale_mutator *mutator, void *object, shale_value *slots, size_t count,
+                                 shale_value value);
+
 /* ------------------------------------------------------------------------------------------------ */
 /* Roots                                                                                              */
 
