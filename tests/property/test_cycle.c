@@ -137,8 +137,7 @@ static bool allocate_large(struct scene *scene, enum model_type type, size_t len
 {
     struct memory *memory = &scene->model.memory;
     const shale_type_spec *spec = model_spec(type);
-    const struct mutator_local *local =
-        &scene->fake.locals[test_random_below(&scene->random, FAKE_MUTATORS)];
+    const struct mutator_local *local = &scene->fake.locals[test_random_below(&scene->random, FAKE_MUTATORS)];
     struct large_request request = {.type = scene->model.types[type],
                                     .length = length,
                                     .payload = spec->size + length * spec->element_size};
@@ -146,8 +145,7 @@ static bool allocate_large(struct scene *scene, enum model_type type, size_t len
     scene->in_hook = true;
     struct large_run run = large_take(memory, &request, scene->collector.reserve);
     if (run.start != OFFSET_NONE)
-        *offset =
-            views_offset(&memory->views, large_complete(memory, &request, &run, local->bump.recording));
+        *offset = views_offset(&memory->views, large_complete(memory, &request, &run, local->bump.recording));
     scene->in_hook = in_hook;
     if (run.start == OFFSET_NONE)
         return false;
@@ -378,8 +376,7 @@ static void on_map(void *context, size_t page)
         return;
     if (page < region_pages(scene)) {
         /* A page that mutators allocate on now holds more than the model knows of. */
-        enum region_state state =
-            region_get_state(&scene->model.memory.regions, region_of(page * page_size));
+        enum region_state state = region_get_state(&scene->model.memory.regions, region_of(page * page_size));
         if (state == REGION_ALLOCATING || state == REGION_BORN)
             return;
     } else {
