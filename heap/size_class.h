@@ -16,13 +16,13 @@
 
 #include <shale/shale.h>
 
-/* Blocks of cells come in two sizes. */
+/* Blocks of cells come in sizes that double. */
 #define SMALL_BLOCK_SHIFT 15
 #define SMALL_BLOCK_SIZE ((size_t)1 << SMALL_BLOCK_SHIFT)
 enum { SMALL_BLOCK_WORDS = SMALL_BLOCK_SIZE >> CHUNK_SHIFT, LARGE_BLOCK_WORDS = REGION_CHUNKS };
 
-/* Granules of cells up to which small blocks waste no more than a sixteenth. */
-enum { SIZE_CLASS_SMALL_BLOCKS = 128 };
+/* A block is the smallest that a cell is no more than this part of, as nearly so much may be left over at its end. */
+enum { BLOCK_CELLS_LEAST = 16 };
 
 /* Classes of a granule each; then so many to a doubling. */
 enum { SIZE_CLASS_EXACT = 8, SIZE_CLASS_STEPS = 4, SIZE_CLASS_COUNT = 41 };

@@ -513,7 +513,7 @@ static inline void *shale_allocate_array(shale_mutator *mutator, const shale_typ
  * it across calls that may collect as long as something else keeps them alive. They are not kept alive by being pinned, and
  * what they refer to moves like anything else. Objects of pointer-free types may be handed to system calls at any time, also ones
  * that work on them while others collect; the object must be kept alive meanwhile.
- * From memory of their own: blocks of 32 KiB (256 KiB for objects of more than 2 KiB) for each size of object, of which each
+ * From memory of their own: blocks of 32 KiB (64 to 256 KiB for objects of more than 2 KiB) for each size of object, of which each
  * thread has one for each size that it uses; so a few of them take more memory than their sizes, and memory that they leave
  * behind is used for objects of the same size only, unless a whole block is empty. Objects with more than SHALE_OBJECT_MAX
  * bytes never move anyway. The first is inline. Any attached thread; may collect.
