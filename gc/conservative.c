@@ -37,6 +37,8 @@ void conservative_destroy(struct conservative *conservative)
 void conservative_begin(struct conservative *conservative)
 {
     conservative->taken = atomic_u32_load_acquire(&conservative->wanted) != 0;
+    if (conservative->seen != NULL)
+        seen_words_clear(conservative->seen);
 }
 
 void conservative_keep(struct conservative *conservative, region_number region)
@@ -82,6 +84,8 @@ static inline void note_address(struct conservative *conservative, uint64_t addr
     atomic_u64_or_release((atomic_u64 *)&conservative->pointed[offset >> CHUNK_SHIFT],
                           UINT64_C(1) << (offset >> GRANULE_SHIFT & 63));
     note_hit(conservative, region_of(offset));
+    if (__builtin_expect(conservative->seen != NULL, 0))
+        seen_words_note(conservative->seen, offset);
 }
 
 static void note_words(void *context, const volatile uint64_t *from,
@@ -151,8 +155,7 @@ void conservative_scan(struct conservative *conservative, const struct world *wo
     note_last_fixed(conservative, local->last_fixed);
 }
 
-/* The object that the byte at an offset belongs to; OFFSET_NONE: none that may be marked. */
-static size_t find_object(struct conservative *conservative, size_t offset)
+size_t conservative_find(struct conservative *conservative, size_t offset)
 {
     if (offset >= conservative->memory->views.regions)
         return memory_fixed_object(conservative->memory, offset);
@@ -169,7 +172,7 @@ static void shade_region(struct conservative *conservative, region_number region
     const uint64_t *pointed = &conservative->pointed[(size_t)region * REGION_CHUNKS];
     bool kept = false;
     for (granule_number i = 0; (i = bits_next(pointed, i, REGION_GRANULES)) < REGION_GRANULES; i++) {
-        size_t object = find_object(conservative, region_start(region) + granule_start(i));
+        size_t object = conservative_find(conservative, region_start(region) + granule_start(i));
         if (object == OFFSET_NONE)
             continue;
         shade(work, memory, packet, (uint64_t)(uintptr_t)views_mutator(&memory->views, object));
@@ -204,9 +207,12 @@ struct holding {
 static inline void hold_back_region_of(struct holding *holding, uint64_t address)
 {
     const struct memory *memory = holding->conservative->memory;
+    struct seen_words *seen = holding->conservative->seen;
     size_t offset = views_offset(&memory->views, address);
     if (offset < memory->views.regions)
         hold_back(holding->plan, region_of(offset));
+    if (__builtin_expect(seen != NULL, 0) && offset < memory->views.size)
+        seen_words_note(seen, offset);
 }
 
 static void hold_back_words(void *context, const volatile uint64_t *from,
@@ -233,6 +239,8 @@ static void hold_back_local(void *argument, struct mutator_local *local)
 void conservative_hold_back(struct conservative *conservative, const struct world *world, struct plan *plan)
 {
     struct holding holding = {conservative, world, plan};
+    if (conservative->seen != NULL)
+        seen_words_clear(conservative->seen);
     if (atomic_u32_load(&conservative->wanted) != 0)
         world->visit_mutators(world->context, hold_back_local, &holding);
 }

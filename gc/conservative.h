@@ -43,6 +43,7 @@
 #define SHALE_GC_CONSERVATIVE_H
 
 #include "gc/plan.h"
+#include "gc/seen_words.h"
 #include "gc/shade.h"
 #include "gc/world.h"
 #include "heap/starts.h"
@@ -54,8 +55,9 @@ struct conservative {
     atomic_u8 *hit;      /* per region, and so many bytes of the other spaces: at one of its granules */
     region_number *hits; /* those that are hit, in no order */
     atomic_u32 hits_count;
-    atomic_u32 wanted; /* not 0: there are such mutators, or were */
-    bool taken;        /* this cycle has kept what it needs to find objects */
+    atomic_u32 wanted;       /* not 0: there are such mutators, or were */
+    bool taken;              /* this cycle has kept what it needs to find objects */
+    struct seen_words *seen; /* NULL: nothing is verified */
     struct memory_table table;
 };
 
@@ -76,6 +78,10 @@ void conservative_scan(struct conservative *conservative, const struct world *wo
 
 /* When all were scanned: shades the objects, and keeps their regions. */
 void conservative_shade(struct conservative *conservative, struct work *work);
+
+/* The same until the next cycle's first handshake, for verification: the object that the byte at an offset belonged to when all
+ * were scanned, or that was born there since; OFFSET_NONE: there was none. */
+size_t conservative_find(struct conservative *conservative, size_t offset);
 
 /* In the flip's stop. */
 void conservative_hold_back(struct conservative *conservative, const struct world *world, struct plan *plan);
