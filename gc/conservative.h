@@ -79,8 +79,8 @@ void conservative_scan(struct conservative *conservative, const struct world *wo
 /* When all were scanned: shades the objects, and keeps their regions. */
 void conservative_shade(struct conservative *conservative, struct work *work);
 
-/* The same until the next cycle's first handshake, for verification: the object that the byte at an offset belonged to when all
- * were scanned, or that was born there since; OFFSET_NONE: there was none. */
+/* From then until the next cycle's first handshake, also for verification: the object that a granule, by its offset, was part of
+ * when all were scanned, or that was born there since; OFFSET_NONE: there was none. */
 size_t conservative_find(struct conservative *conservative, size_t offset);
 
 /* In the flip's stop. */
