@@ -304,11 +304,13 @@ static bool is_evacuated(const struct traversal *traversal, size_t offset)
            traversal->plan->roles[region_of(offset)] == ROLE_EVACUATED;
 }
 
-/* Whether an object that must be is in a region that stays. */
+/* Whether an object that must be is in a region that stays; others than those in cells, which never move, and may have been born where
+ * a word pointed. */
 static bool is_kept(const struct traversal *traversal, size_t object)
 {
     const struct memory *memory = traversal->verify->memory;
     return traversal->moment != VERIFY_MARKED || object >= memory->views.regions ||
+           region_get_state(&memory->regions, region_of(object)) == REGION_PINNED ||
            atomic_u8_load(&memory->regions.regions[region_of(object)].kept) != 0;
 }
 

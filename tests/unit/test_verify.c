@@ -252,6 +252,30 @@ static void regions_that_are_not_kept_are_told(void **state)
     scene_close(&scene);
 }
 
+/* A word pointed at a cell that was in reserve. Nothing was there when its mutator was scanned, so nothing is kept. */
+static void cells_that_are_born_where_a_word_points_pass(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_open(&scene);
+    struct cell_caches *caches = &scene.local.cells;
+    unsigned index = cell_index(OBJECT_BYTES, false);
+    bool fresh;
+    uintptr_t cells[2];
+    for (int i = 0; i < 2; i++) {
+        cells[i] =
+            cell_caches_allocate(caches, &scene.memory, index, scene.type->api.header, 0, i != 0, &fresh);
+        assert_int_not_equal(cells[i], 0);
+        if (i == 0) {
+            scene.words[0] = cells[0] + OBJECT_BYTES;
+            mark_run(&scene.mark);
+        }
+    }
+    assert_int_equal(cells[1], scene.words[0]);
+    passes(&scene, VERIFY_MARKED, 1);
+    scene_close(&scene);
+}
+
 /* ---- in the flip ------------------------------------------------------------------------------------- */
 
 /* All is reached from an exact root, and would move; then the thread comes to hold an object of the second region. */
@@ -335,6 +359,7 @@ int main(void)
         cmocka_unit_test(lost_marks_are_told),
         cmocka_unit_test(lost_hits_are_told),
         cmocka_unit_test(regions_that_are_not_kept_are_told),
+        cmocka_unit_test(cells_that_are_born_where_a_word_points_pass),
         cmocka_unit_test(what_is_held_back_is_looked_at),
         cmocka_unit_test(what_was_not_held_back_is_told),
         cmocka_unit_test(old_references_in_what_is_held_are_told),
