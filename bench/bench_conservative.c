@@ -1,14 +1,17 @@
 /*
- * Conservative roots: noting what a thousand words of a stack point at and finding out what is there, by the size that the heap
+ * Conservative roots. First, noting what a thousand words of a stack point at and finding out what is there, by the size that the heap
  * may grow to, beside reading the words. It runs in the remark's stop of heaps without a write barrier, so it must not
- * depend on that size.
+ * depend on that size. Second, native sections by the depth of the stack, which is copied on the way in, beside memcpy.
  */
 #include "bench/gbench.h"
 #include "bench/support/samples.h"
 
 #include "gc/mark.h"
 
+#include <shale/shale.h>
+
 #include <stdlib.h>
+#include <string.h>
 
 enum { WORDS = 1000, REGIONS = 16, BYTES = 64 };
 
@@ -106,13 +109,76 @@ static void read_words(gbench_state *state, void *context)
     gbench_keep(&sum);
 }
 
+/* ---- native sections ------------------------------------------------------------------------------- */
+
+static __attribute__((noinline)) void enter_and_leave(gbench_state *state, shale_mutator *mutator,
+                                                      size_t depth)
+{
+    enum { FRAME = 4096 };
+    char frame[FRAME];
+    memset(frame, 0, sizeof frame);
+    gbench_keep(frame);
+    if (depth > FRAME) {
+        enter_and_leave(state, mutator, depth - FRAME);
+    } else {
+        while (gbench_keep_running(state)) {
+            shale_enter_native(mutator);
+            shale_leave_native(mutator);
+        }
+    }
+    gbench_keep(frame);
+}
+
+static void native(gbench_state *state, void *context)
+{
+    (void)context;
+    shale_options options;
+    shale_attach_options attach;
+    shale_error error;
+    shale_options_init(&options);
+    shale_attach_options_init(&attach);
+    options.ignore_environment = true;
+    options.heap_size = (size_t)64 << 20;
+    attach.conservative = true;
+    shale_heap *heap = shale_heap_create(&options, &error);
+    bench_require(heap != NULL, error.message);
+    shale_mutator *mutator = shale_attach_with(heap, &attach, &error);
+    bench_require(mutator != NULL, error.message);
+    enter_and_leave(state, mutator, (size_t)gbench_arg(state, 0) << 10);
+    shale_detach(mutator);
+    shale_heap_destroy(heap, &error);
+}
+
+static void copy_bytes(gbench_state *state, void *context)
+{
+    (void)context;
+    size_t size = (size_t)gbench_arg(state, 0) << 10;
+    char *from = calloc(1, size);
+    char *to = calloc(1, size);
+    bench_require(from != NULL && to != NULL, "malloc has no memory");
+    while (gbench_keep_running(state)) {
+        gbench_keep(from);
+        gbench_keep(memcpy(to, from, size));
+    }
+    free(from);
+    free(to);
+}
+
 int main(int argc, char **argv)
 {
     static const int64_t sizes[] = {64, 1024, 16384};
+    static const int64_t depths[] = {4, 64, 1024};
     gbench_case *benchmark = gbench_register("conservative/shale", shade_words, NULL);
     gbench_set_arg_names(benchmark, (const char *const[]){"heap_mib"}, 1);
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
         gbench_add_args(benchmark, &sizes[i], 1);
     gbench_register("conservative/read_limit", read_words, NULL);
+    gbench_case *sections[] = {gbench_register("native/shale", native, NULL),
+                               gbench_register("native/memcpy_limit", copy_bytes, NULL)};
+    for (size_t i = 0; i < 2; i++) {
+        gbench_set_arg_names(sections[i], (const char *const[]){"stack_kib"}, 1);
+        for (size_t k = 0; k < sizeof depths / sizeof depths[0]; k++)
+            gbench_add_args(sections[i], &depths[k], 1);
+    }
     return gbench_main(argc, argv);
 }
