@@ -71,24 +71,23 @@ static void forget_cells(struct cells *cells)
 static void forget_heap(struct explorer *explorer)
 {
     struct memory *memory = &explorer->memory;
-    region_number count = memory->regions.count;
     region_number touched = region_touched(&memory->regions);
+    assert_true(touched <= REGIONS_USED);
     if (explorer->program->cells)
         memory_unseal_all(memory); /* the sweep gives regions back */
     region_table_destroy(&memory->regions);
-    for (region_number r = 0; r < REGIONS_USED; r++) {
+    for (region_number r = 0; r < touched; r++) {
         for (size_t part = 0; part < LITMUS_MUTATORS && region_get_state(&memory->regions, r) != REGION_FREE;
              part++)
             memset(views_alias(&memory->views, region_start(r) + part * SMALL_BLOCK_SIZE), 0,
                    LOOKED_AT_BYTES);
-        if (r < touched)
-            memory_clear_marks(memory, r);
+        memory_clear_marks(memory, r);
     }
     if (explorer->program->cells)
         forget_cells(&memory->cells);
-    memset(memory->regions.regions, 0, count * sizeof *memory->regions.regions);
-    region_table_init(&memory->regions, memory->regions.regions, count);
-    for (region_number r = 0; r < count; r++)
+    memset(memory->regions.regions, 0, touched * sizeof *memory->regions.regions);
+    region_table_init(&memory->regions, memory->regions.regions, memory->regions.count);
+    for (region_number r = 0; r < REGIONS_USED; r++)
         atomic_u32_store(&memory->regions.regions[r].born_from, REGION_SIZE);
 }
 

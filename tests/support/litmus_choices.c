@@ -53,6 +53,15 @@ static uint64_t mix_memory(const struct explorer *explorer, uint64_t sum, size_t
     return sum;
 }
 
+static uint64_t mix_hits(const struct explorer *explorer, uint64_t sum)
+{
+    const struct conservative *conservative = &explorer->mark.conservative;
+    uint32_t count = atomic_u32_load(&conservative->hits_count);
+    for (uint32_t i = 0; i < count; i++)
+        sum = mix(sum, conservative->hits[i]);
+    return mix(sum, count);
+}
+
 static uint64_t mix_heap(const struct explorer *explorer, uint64_t sum)
 {
     for (region_number r = 0; r < REGIONS_USED; r++) {
@@ -112,6 +121,7 @@ static uint64_t state_of(const struct explorer *explorer, enum site site, uint64
         sum = mix(sum, explorer->roots[r] * 2 + explorer->shown[r]);
     sum = mix_mutators(explorer, sum);
     sum = mix_heap(explorer, sum);
+    sum = mix_hits(explorer, sum);
     sum = mix_pages(explorer, sum);
     return mix_work(explorer, sum) | 1;
 }

@@ -15,7 +15,7 @@ enum {
     CHOICES_MAX = 1024, /* in one run */
     REGIONS_USED = 8,   /* no program comes near */
     OBJECT_BYTES = 32,
-    LOOKED_AT_BYTES = 1024 /* of each region's start: all objects are there */
+    LOOKED_AT_BYTES = 512 /* of each region's start: all objects are there */
 };
 
 struct mutator_state {

@@ -132,6 +132,8 @@ uint64_t litmus_allocate(struct explorer *explorer, struct mutator_state *mutato
             : bump_allocate(&mutator->local.bump, &explorer->memory, OBJECT_BYTES, explorer->type->api.header,
                             0);
     assert_int_not_equal(address, 0);
+    assert_true(views_offset(&explorer->memory.views, address) % SMALL_BLOCK_SIZE + OBJECT_BYTES <=
+                LOOKED_AT_BYTES);
     note_write(explorer, address - HEADER_SIZE);
     return address;
 }
