@@ -147,7 +147,7 @@ static void verify_end(struct collector *collector)
     const struct world *world = collector->world;
     struct verify_summary summary;
     world->stop(world->context);
-    collector_verify(collector, views_alias(&collector->memory->views, 0), VERIFY_FLIPPED, "after the cycle",
+    collector_verify(collector, views_alias(&collector->memory->views, 0), VERIFY_ENDED, "after the cycle",
                      &summary);
     world->resume(world->context);
 }
