@@ -189,10 +189,9 @@ static void check_bytes(const struct kept *kept, const void *object)
     if (kept->address != NULL)
         assert_ptr_equal(object, kept->address);
     assert_int_equal(shale_length_of(object), kept->length);
-    for (size_t i = 0; i < kept->length; i++) {
-        if (bytes[i] != (unsigned char)kept->seed)
-            fail_msg("byte %zu of %zu was changed", i, kept->length);
-    }
+    /* The first is as it must be, and each other like the one before it: a step for each takes sanitizers too long. */
+    assert_int_equal(bytes[0], (unsigned char)kept->seed);
+    assert_true(memcmp(bytes, bytes + 1, kept->length - 1) == 0);
 }
 
 static void check_array(const struct kept *kept, void *object)
