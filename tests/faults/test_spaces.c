@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-enum { ARRAYS = 4, BUFFERS = 3, CELLS = 300, PINNED = 8, STRIDE = 64 };
+enum { ARRAYS = 4, BUFFERS = 3, CELLS = 300, PINNED = 2, MOVED = 80, STRIDE = 16 };
 
 struct node {
     struct node *next;
@@ -43,12 +43,14 @@ struct program {
         void *buffers[BUFFERS];
         void *cells[CELLS]; /* even ones are nodes, odd ones bytes */
         void *pinned[PINNED];
+        void *moved[MOVED]; /* bytes that move */
     } locals;
     shale_frame frame;
     struct kept arrays[ARRAYS];
     struct kept buffers[BUFFERS];
     struct kept cells[CELLS];
     struct kept pinned[PINNED];
+    struct kept moved[MOVED];
     unsigned refused; /* allocations */
 };
 
@@ -133,6 +135,20 @@ static void replace_cell(struct program *program, unsigned which)
     program->cells[which] = (struct kept){.address = cell, .length = next != NULL, .seed = seed};
 }
 
+static void replace_moved(struct program *program, unsigned which)
+{
+    size_t length = test_random_between(&program->random, 1000, 20000);
+    program->locals.moved[which] = NULL;
+    program->moved[which] = (struct kept){.seed = 0};
+    unsigned char *bytes = made(program, shale_allocate_array(program->mutator, program->bytes, length));
+    if (bytes == NULL)
+        return;
+    uint64_t seed = test_random_next(&program->random) | 1;
+    memset(bytes, (unsigned char)seed, length);
+    program->locals.moved[which] = bytes;
+    program->moved[which] = (struct kept){.length = length, .seed = seed};
+}
+
 /* An object of a region that others move out of. */
 static void replace_pinned(struct program *program, unsigned which)
 {
@@ -155,7 +171,9 @@ static void run(struct program *program, unsigned steps)
             replace_array(program, (unsigned)test_random_below(&program->random, ARRAYS));
         else if (draw < 4)
             replace_buffer(program, (unsigned)test_random_below(&program->random, BUFFERS));
-        else if (draw < 90)
+        else if (draw < 60)
+            replace_moved(program, (unsigned)test_random_below(&program->random, MOVED));
+        else if (draw < 98)
             replace_cell(program, (unsigned)test_random_below(&program->random, CELLS));
         else
             replace_pinned(program, (unsigned)test_random_below(&program->random, PINNED));
@@ -168,12 +186,12 @@ static void run(struct program *program, unsigned steps)
 static void check_bytes(const struct kept *kept, const void *object)
 {
     const unsigned char *bytes = object;
-    assert_ptr_equal(object, kept->address);
+    if (kept->address != NULL)
+        assert_ptr_equal(object, kept->address);
     assert_int_equal(shale_length_of(object), kept->length);
-    for (size_t i = 0; i < kept->length; i++) {
-        if (bytes[i] != (unsigned char)kept->seed)
-            fail_msg("byte %zu of %zu was changed", i, kept->length);
-    }
+    /* The first is as it must be, and each other like the one before it: a step for each takes sanitizers too long. */
+    assert_int_equal(bytes[0], (unsigned char)kept->seed);
+    assert_true(memcmp(bytes, bytes + 1, kept->length - 1) == 0);
 }
 
 static void check_array(const struct kept *kept, void *object)
@@ -212,6 +230,10 @@ static void check(struct program *program)
         assert_int_equal(cell->next != NULL, kept->length);
         if (cell->next != NULL)
             assert_int_equal(cell->next->number, kept->seed);
+    }
+    for (unsigned i = 0; i < MOVED; i++) {
+        if (program->moved[i].seed != 0)
+            check_bytes(&program->moved[i], program->locals.moved[i]);
     }
     for (unsigned i = 0; i < PINNED; i++) {
         if (program->pinned[i].seed == 0)
@@ -262,7 +284,7 @@ static struct program *start(int faults, int verify, uint64_t stream)
     log_lines_init(&program.lines);
     shale_options options;
     shale_options_init(&options);
-    options.heap_size = (size_t)6 << 20;
+    options.heap_size = (size_t)8 << 20;
     options.faults = faults;
     options.verify = verify;
     options.release = 1;
