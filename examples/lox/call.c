@@ -1,6 +1,7 @@
 #include "call.h"
 
 #include "errors.h"
+#include "extension.h"
 #include "shape.h"
 #include "table.h"
 #include "thread.h"
@@ -24,9 +25,11 @@ bool call_check(struct thread *thread, const struct function *function, value *w
 /* From its first instances the class learns how many slots others are going to need. */
 static void learn_capacity(struct class *class)
 {
-    class->young--;
-    if (class->young == 0)
-        class->capacity = class->most_fields > 0 ? class->most_fields : 1;
+    uint32_t most = load_half(&class->most_fields);
+    uint32_t young = load_half(&class->young) - 1;
+    __atomic_store_n(&class->young, young, __ATOMIC_RELAXED);
+    if (young == 0)
+        __atomic_store_n(&class->capacity, most > 0 ? most : 1, __ATOMIC_RELAXED);
 }
 
 static struct closure *instantiate(struct thread *thread, value *window, unsigned count, bool *failed)
@@ -85,7 +88,24 @@ struct closure *call_prepare(struct thread *thread, value *window, unsigned coun
         case KIND_NATIVE:
             call_native(thread, window, count, failed);
             return NULL;
+        case KIND_BOUND_NATIVE: {
+            const struct bound_native *bound = to_pointer(callee);
+            window[0] = bound->receiver;
+            *failed = !extension_call(thread, bound->method, window, count);
+            return NULL;
+        }
+        case KIND_LIST:
+        case KIND_THREAD:
+        case KIND_WEAK: {
+            const struct native_method *method = thread->native_method;
+            thread->native_method = NULL;
+            if (method == NULL)
+                break;
+            *failed = !extension_call(thread, method, window, count);
+            return NULL;
+        }
         case KIND_FUNCTION:
+        case KIND_OVERFLOW:
             break;
         }
     }

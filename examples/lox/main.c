@@ -1,6 +1,7 @@
 /*
  * shale-lox: the language Lox on a Shale heap. README.md says what is where.
  */
+#include "extension.h"
 #include "interpret.h"
 #include "natives.h"
 #include "options.h"
@@ -19,11 +20,13 @@ static int run(struct thread *thread, const struct options *options)
 {
     struct world *world = thread->world;
     output_start(&world->output);
-    if (!world_fill(world, thread) || !natives_define(thread)) {
+    if (!world_fill(world, thread) || !natives_define(thread) ||
+        (options->extensions && !extension_define(thread))) {
         fputs("Out of memory.\n", stderr);
         return EXIT_CODE_RUNTIME_ERROR;
     }
     int code = options->file != NULL ? interpret_file(thread, options->file) : interpret_lines(thread);
+    extension_await_threads(thread);
     output_flush(&world->output, thread->mutator);
     return code;
 }
@@ -36,6 +39,7 @@ static int run_with_heap(struct world *world, const struct options *options)
     if (types_register(&world->types, world->heap, &error) && thread_start(&thread, world, &error)) {
         code = run(&thread, options);
         thread_end(&thread);
+        world_end(world);
     } else {
         fprintf(stderr, "shale-lox: %s\n", error.message);
     }

@@ -1,5 +1,6 @@
 #include "objects.h"
 
+#include "extension.h"
 #include "shape.h"
 #include "table.h"
 
@@ -64,6 +65,13 @@ static bool register_class_types(struct types *types, shale_heap *heap, shale_er
                       &(shale_type_spec){FIXED(instance, instance), .element_size = sizeof(value),
                                          .element_values = first, .element_value_count = 1},
                       &ok, error);
+    types->overflow = register_type(heap,
+                                    &(shale_type_spec){.name = "overflow",
+                                                       .size = sizeof(struct overflow),
+                                                       .element_size = sizeof(value),
+                                                       .element_values = first,
+                                                       .element_value_count = 1},
+                                    &ok, error);
     types->bound_method = register_type(
         heap, &(shale_type_spec){FIXED(bound_method, bound), .values = bound_values, .value_count = 1}, &ok,
         error);
@@ -113,6 +121,8 @@ static bool register_data_types(struct types *types, shale_heap *heap, shale_err
 
 bool types_register(struct types *types, shale_heap *heap, shale_error *error)
 {
-    return register_code_types(types, heap, error) && register_class_types(types, heap, error) &&
-           register_data_types(types, heap, error);
+    bool ok = register_code_types(types, heap, error) && register_class_types(types, heap, error) &&
+              register_data_types(types, heap, error);
+    extension_types_register(types, heap, &ok, error);
+    return ok;
 }

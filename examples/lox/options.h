@@ -15,6 +15,7 @@ enum {
 
 struct options {
     shale_options heap;
+    bool extensions;
     const char *file; /* NULL: read lines and run each */
 };
 

@@ -1,6 +1,7 @@
 #include "property.h"
 
 #include "errors.h"
+#include "extension.h"
 #include "shape.h"
 #include "table.h"
 #include "thread.h"
@@ -20,6 +21,14 @@ static void remember_slot(union word *cache, const struct shape *shape, size_t s
     union word fresh = {.cache = {shape->id, (uint32_t)slot}};
     if (shape->id != 0)
         __atomic_store_n(&cache->bits, fresh.bits, __ATOMIC_RELAXED);
+}
+
+/* What a field holds; nil if another thread's race has lost it. */
+static value field_at(struct instance *instance, size_t slot)
+{
+    void *object;
+    const value *place = instance_slot(instance, slot, &object);
+    return place == NULL ? VALUE_NIL : load_word(place);
 }
 
 /* ---- methods -------------------------------------------------------------------------------------- */
@@ -74,14 +83,14 @@ struct closure *property_find_method(struct thread *thread, value *registers,
     struct string *name = name_of(thread, instruction);
     *failed = false;
     if (!is_instance(*window)) {
-        *failed = !runtime_error(thread, "Only instances have methods.");
+        thread->native_method = extension_find(*window, name);
+        *failed = thread->native_method == NULL && !runtime_error(thread, "Only instances have methods.");
         return NULL;
     }
     struct instance *instance = to_pointer(*window);
     long slot = shape_find(instance->shape, name);
     if (slot != NO_SLOT) {
-        void *object;
-        *window = *instance_slot(instance, (size_t)slot, &object);
+        *window = field_at(instance, (size_t)slot);
         return NULL;
     }
     struct closure *method = find_method(instance->shape->class, name);
@@ -121,14 +130,17 @@ bool property_get(struct thread *thread, value *registers, const struct instruct
 {
     value receiver = registers[instruction->b];
     struct string *name = name_of(thread, instruction);
-    if (!is_instance(receiver))
+    if (!is_instance(receiver)) {
+        const struct native_method *native = extension_find(receiver, name);
+        if (native != NULL)
+            return extension_bind(thread, &registers[instruction->a], &registers[instruction->b], native);
         return runtime_error(thread, "Only instances have properties.");
+    }
     struct instance *instance = to_pointer(receiver);
     long slot = shape_find(instance->shape, name);
     if (slot != NO_SLOT) {
-        void *object;
         remember_slot(cache, instance->shape, (size_t)slot);
-        registers[instruction->a] = *instance_slot(instance, (size_t)slot, &object);
+        registers[instruction->a] = field_at(instance, (size_t)slot);
         return true;
     }
     struct closure *method = find_method(instance->shape->class, name);
@@ -168,7 +180,8 @@ bool property_set(struct thread *thread, value *registers, const struct instruct
         void *object;
         remember_slot(cache, instance->shape, (size_t)slot);
         value *place = instance_slot(instance, (size_t)slot, &object);
-        shale_store_value(thread->mutator, object, place, registers[instruction->b]);
+        if (place != NULL)
+            shale_store_value(thread->mutator, object, place, registers[instruction->b]);
         return true;
     }
     if (!instance_add_field(thread, instance, name, registers[instruction->b]))

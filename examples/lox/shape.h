@@ -25,7 +25,8 @@ long shape_find(const struct shape *shape, const struct string *name);
 /* Gives the instance a field that it does not have. False when the heap is full. May collect. */
 bool instance_add_field(struct thread *thread, struct instance *instance, struct string *name, value content);
 
-/* The place of a field. `object` is set to what it is in, for the store. Does not collect. */
+/* The place of a field. `object` is set to what it is in, for the store. NULL if there is none, which only threads that race bring
+ * about [sharing]. Does not collect. */
 value *instance_slot(struct instance *instance, size_t slot, void **object);
 
 #endif

@@ -438,8 +438,7 @@ leave : {
     NEXT();
 
     CASE(PRINT)
-    print_value(thread, R[i->a]);
-    output_line_end(&thread->world->output, mutator);
+    print_line(thread, &R[i->a]);
     NEXT();
 
 undefined_variable:
@@ -450,13 +449,31 @@ failed:
     return false;
 }
 
+static value *free_window(const struct thread *thread)
+{
+    return thread->call == thread->calls ? thread->registers : thread->call->top;
+}
+
 bool vm_run(struct thread *thread, struct closure *closure)
 {
     struct call *outermost = thread->call;
-    value *window = outermost == thread->calls ? thread->registers : outermost->top;
+    value *window = free_window(thread);
     /* Where the callee is read from by a trace of its own is its call; register 0 must be a value, though. */
     window[0] = from_pointer(TAG_CLOSURE, closure);
     bool done = run(thread, outermost, window, closure);
     thread->call = outermost;
+    return done;
+}
+
+bool vm_call(struct thread *thread, value callee, value *result)
+{
+    struct call *outermost = thread->call;
+    value *window = free_window(thread);
+    bool failed = false;
+    window[0] = callee;
+    struct closure *closure = call_prepare(thread, window, 0, &failed);
+    bool done = !failed && (closure == NULL || run(thread, outermost, window, closure));
+    thread->call = outermost;
+    *result = window[0];
     return done;
 }
