@@ -7,6 +7,7 @@
  */
 #include "errors.h"
 #include "extension.h"
+#include "gc_report.h"
 #include "thread.h"
 #include "vm.h"
 
@@ -65,7 +66,9 @@ static void *run_thread(void *argument)
     bool started = thread != NULL && thread_start(thread, world, &start->error);
     answer(start, started); /* then `start` is gone */
     if (started) {
+        uint64_t began = gc_report_clock();
         run_object(thread, object);
+        gc_report_thread(world->report, thread->mutator, began);
         thread_end(thread);
         finish(world);
     }

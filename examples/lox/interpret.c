@@ -72,27 +72,3 @@ int interpret_file(struct thread *thread, const char *path)
     free(text);
     return code;
 }
-
-static void prompt(struct thread *thread)
-{
-    output_text(&thread->world->output, thread->mutator, "> ", 2);
-    output_flush(&thread->world->output, thread->mutator);
-}
-
-int interpret_lines(struct thread *thread)
-{
-    char *line = NULL;
-    size_t room = 0;
-    for (;;) {
-        prompt(thread);
-        shale_enter_native(thread->mutator);
-        ssize_t length = getline(&line, &room, stdin);
-        shale_leave_native(thread->mutator);
-        if (length < 0)
-            break;
-        interpret(thread, line, (size_t)length);
-    }
-    free(line);
-    output_line_end(&thread->world->output, thread->mutator);
-    return EXIT_CODE_DONE;
-}

@@ -20,6 +20,7 @@ struct world {
         *no_cache;         /* a struct method_cache that never matches; nor does it as a struct field_cache */
     uint32_t newest_shape; /* id; written atomically */
     shale_handle *statistics_class; /* of what gcStats returns; NULL without extensions */
+    struct gc_report *report;       /* NULL: none */
     struct output output;
     struct sharing sharing;
 };
