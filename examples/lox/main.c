@@ -91,6 +91,8 @@ int main(int argc, char **argv)
     if (!options_parse(&options, argc, argv, &code))
         return code;
     options.heap.log = log_line;
+    options.heap.log_level =
+        SHALE_LOG_ERROR; /* what a program prints to standard error is part of what it does */
     options.heap.encoding =
         (shale_encoding)SHALE_ENCODING_NAN_BOXED(VALUE_REFERENCE_MASK, VALUE_REFERENCE_MASK);
     FILE *trace;
