@@ -5,7 +5,7 @@
 #include "table.h"
 #include "thread.h"
 
-static bool wrong_count(struct thread *thread, unsigned expected, unsigned count)
+bool call_wrong_count(struct thread *thread, unsigned expected, unsigned count)
 {
     return runtime_error(thread, "Expected %u arguments but got %u.", expected, count);
 }
@@ -13,7 +13,7 @@ static bool wrong_count(struct thread *thread, unsigned expected, unsigned count
 bool call_check(struct thread *thread, const struct function *function, value *window, unsigned count)
 {
     if (function->arity != count)
-        return wrong_count(thread, function->arity, count);
+        return call_wrong_count(thread, function->arity, count);
     if (thread->call == &thread->calls[CALLS_MAX])
         return runtime_error(thread, "Stack overflow.");
     if (thread->touched < window + function->registers)
@@ -21,14 +21,15 @@ bool call_check(struct thread *thread, const struct function *function, value *w
     return true;
 }
 
-/* From its first instances the class learns how many slots others are going to need. */
+/* From its first instances the class learns how many slots others are going to need: shape.c raises it where that was
+ * not enough. */
 static void learn_capacity(struct class *class)
 {
-    class->young--;
-    if (class->young == 0)
+    if (class->young > 0 && --class->young == 0)
         class->capacity = class->most_fields > 0 ? class->most_fields : 1;
 }
 
+/* The interpreter's loop does the same for classes that have learnt, if there is memory. */
 static struct closure *instantiate(struct thread *thread, value *window, unsigned count, bool *failed)
 {
     struct class *class = to_pointer(window[0]);
@@ -44,14 +45,11 @@ static struct closure *instantiate(struct thread *thread, value *window, unsigne
     instance->shape = class->root;
     instance->id = class->root_id;
     instance->limit = (uint32_t)capacity;
-    if (class->young > 0)
-        learn_capacity(class);
-    else if (class->capacity < class->most_fields)
-        class->capacity = class->most_fields;
+    learn_capacity(class);
     window[0] = from_pointer(TAG_INSTANCE, instance);
     if (class->initializer != VALUE_NIL)
         return to_pointer(class->initializer);
-    *failed = count != 0 && !wrong_count(thread, 0, count);
+    *failed = count != 0 && !call_wrong_count(thread, 0, count);
     return NULL;
 }
 

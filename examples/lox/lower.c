@@ -19,14 +19,17 @@ struct lowering {
     const struct function_state *function;
     struct element *stack;
     size_t depth, room;
-    size_t most; /* registers */
-    size_t next; /* operation */
+    size_t settled; /* all below this depth are in their registers */
+    size_t most;    /* registers */
+    size_t next;    /* operation */
     size_t
         patchable; /* an instruction that computes what is on top, if it is the newest and no label is behind it; or NONE */
     size_t patch_limit; /* the word behind it */
 };
 
 #define NONE SIZE_MAX
+
+enum { SEARCHED_MAX = 64 }; /* elements; rather than search more, all are put into their registers */
 
 /* ---- the stack ------------------------------------------------------------------------------------------ */
 
@@ -46,6 +49,8 @@ static void push(struct lowering *l, enum place place, uint32_t index)
 static void pop(struct lowering *l, size_t count)
 {
     l->depth -= count;
+    if (l->settled > l->depth)
+        l->settled = l->depth;
 }
 
 /* An instruction of so many words has computed what is on top now, into the register of that depth. */
@@ -85,15 +90,18 @@ static void settle(struct lowering *l, size_t depth)
 
 static void settle_from(struct lowering *l, size_t depth)
 {
-    for (; depth < l->depth; depth++)
-        settle(l, depth);
+    for (size_t i = depth > l->settled ? depth : l->settled; i < l->depth; i++)
+        settle(l, i);
+    if (l->settled >= depth)
+        l->settled = l->depth;
 }
 
 /* All but the `count` newest. */
 static void settle_below(struct lowering *l, size_t count)
 {
-    for (size_t depth = 0; depth + count < l->depth; depth++)
-        settle(l, depth);
+    size_t end = l->depth - count;
+    for (; l->settled < end; l->settled++)
+        settle(l, l->settled);
 }
 
 /* The register that has the element. */
@@ -109,7 +117,11 @@ static uint32_t operand(struct lowering *l, size_t depth)
 static bool settle_uses(struct lowering *l, uint32_t variable_register)
 {
     bool any = false;
-    for (size_t depth = 0; depth + 1 < l->depth; depth++) {
+    if (l->depth - l->settled > SEARCHED_MAX) {
+        settle_below(l, 1);
+        return true;
+    }
+    for (size_t depth = l->settled; depth + 1 < l->depth; depth++) {
         if (l->stack[depth].place == IN_LOCAL && l->stack[depth].index == variable_register) {
             settle(l, depth);
             any = true;
@@ -166,6 +178,8 @@ static void lower_set_local(struct lowering *l, const struct intermediate *opera
         write_copy(l, variable->slot, l->stack[top]);
     }
     l->stack[top] = (struct element){IN_LOCAL, variable->slot};
+    if (l->settled > top)
+        l->settled = top;
     l->patchable = NONE;
 }
 

@@ -5,6 +5,8 @@
 #include "table.h"
 #include "thread.h"
 
+enum { CACHE_LENGTH_MAX = 4 }; /* of a list; with more than that the tables are as quick */
+
 static struct string *name_of(const struct thread *thread, const struct instruction *instruction)
 {
     return to_pointer(thread->call->constants[instruction->c]);
@@ -30,7 +32,7 @@ static struct closure *find_method(const struct class *class, const struct strin
     return method == NULL ? NULL : to_pointer(*method);
 }
 
-/* Replaces *method by itself bound to *receiver. */
+/* Puts the method, bound to *receiver, into *to. */
 static bool bind(struct thread *thread, value *to, const value *receiver, struct closure *method)
 {
     shale_frame frame;
@@ -46,12 +48,29 @@ static bool bind(struct thread *thread, value *to, const value *receiver, struct
     return true;
 }
 
-/* Notes in the constant behind the name what the method of a shape is. Without memory for it there is no note. Returns the
+/* The constant behind an instruction's name, where its cache is. */
+static value *cache_of(const struct thread *thread, const struct instruction *instruction)
+{
+    return &thread->call->constants[instruction->c + 1];
+}
+
+static struct closure *recall_method(const struct thread *thread, const struct instruction *instruction,
+                                     uint32_t id)
+{
+    const struct method_cache *cache = to_pointer(*cache_of(thread, instruction));
+    for (; cache != NULL && cache->id != NO_SHAPE; cache = cache->rest)
+        if (cache->id == id)
+            return cache->method;
+    return NULL;
+}
+
+/* Notes what the method of a shape is, unless there are many notes. Without memory for it there is no note either. Returns the
  * method, which may have moved. */
 static struct closure *remember_method(struct thread *thread, const struct instruction *instruction,
                                        uint32_t id, struct closure *method)
 {
-    if (id == 0)
+    struct method_cache *rest = to_pointer(*cache_of(thread, instruction));
+    if (id == 0 || rest->length == CACHE_LENGTH_MAX)
         return method;
     shale_frame frame;
     shale_frame_push(thread->mutator, &frame, &method, 1);
@@ -59,10 +78,12 @@ static struct closure *remember_method(struct thread *thread, const struct instr
     shale_frame_pop(thread->mutator, &frame);
     if (cache == NULL)
         return method;
+    rest = to_pointer(*cache_of(thread, instruction));
     cache->id = id;
+    cache->length = rest->length + 1;
     cache->method = method;
-    value *constants = thread->call->constants;
-    shale_store_value(thread->mutator, constants, &constants[instruction->c + 1],
+    cache->rest = rest;
+    shale_store_value(thread->mutator, thread->call->constants, cache_of(thread, instruction),
                       from_pointer(TAG_OBJECT, cache));
     return method;
 }
@@ -78,13 +99,16 @@ struct closure *property_find_method(struct thread *thread, value *registers,
         return NULL;
     }
     struct instance *instance = to_pointer(*window);
+    struct closure *method = instance->id == 0 ? NULL : recall_method(thread, instruction, instance->id);
+    if (method != NULL)
+        return method;
     long slot = shape_find(instance->shape, name);
     if (slot != NO_SLOT) {
         void *object;
         *window = *instance_slot(instance, (size_t)slot, &object);
         return NULL;
     }
-    struct closure *method = find_method(instance->shape->class, name);
+    method = find_method(instance->shape->class, name);
     if (method == NULL) {
         *failed = !undefined(thread, name);
         return NULL;
@@ -96,8 +120,11 @@ struct closure *property_find_super_method(struct thread *thread, const struct i
                                            const value *super, bool *failed)
 {
     const struct class *class = to_pointer(*super);
-    struct closure *method = find_method(class, name_of(thread, instruction));
     *failed = false;
+    struct closure *method = class->root_id == 0 ? NULL : recall_method(thread, instruction, class->root_id);
+    if (method != NULL)
+        return method;
+    method = find_method(class, name_of(thread, instruction));
     if (method == NULL) {
         *failed = !undefined(thread, name_of(thread, instruction));
         return NULL;
@@ -137,20 +164,40 @@ bool property_get(struct thread *thread, value *registers, const struct instruct
     return bind(thread, &registers[instruction->a], &registers[instruction->b], method);
 }
 
-/* Notes in the constant behind the name that instances of shape `id` got a field in `slot` and became `shape`. */
+/* Adds a field as was noted before. False: there is no note for this shape, or no room in the instance. */
+static bool repeat_step(struct thread *thread, const struct instruction *instruction,
+                        struct instance *instance, value content)
+{
+    const struct field_cache *cache = to_pointer(*cache_of(thread, instruction));
+    while (cache != NULL && cache->id != NO_SHAPE && cache->id != instance->id)
+        cache = cache->rest;
+    if (cache == NULL || cache->id == NO_SHAPE || cache->slot >= instance->limit)
+        return false;
+    shale_store_value(thread->mutator, instance, &instance->slots[cache->slot], content);
+    shale_store(thread->mutator, instance, &instance->shape, cache->shape);
+    instance->id = cache->next_id;
+    return true;
+}
+
+/* Notes that an instance of shape `id` was given its newest field. */
 static void remember_step(struct thread *thread, const struct instruction *instruction, uint32_t id,
                           const value *receiver)
 {
+    const struct field_cache *noted = to_pointer(*cache_of(thread, instruction));
+    if (noted->length == CACHE_LENGTH_MAX)
+        return;
     struct field_cache *cache = shale_allocate(thread->mutator, thread->world->types.field_cache);
-    const struct instance *instance = to_pointer(*receiver);
     if (cache == NULL)
         return;
+    struct field_cache *rest = to_pointer(*cache_of(thread, instruction));
+    const struct instance *instance = to_pointer(*receiver);
     cache->id = id;
+    cache->length = rest->length + 1;
     cache->slot = instance->shape->count - 1;
     cache->next_id = instance->id;
     cache->shape = instance->shape;
-    value *constants = thread->call->constants;
-    shale_store_value(thread->mutator, constants, &constants[instruction->c + 1],
+    cache->rest = rest;
+    shale_store_value(thread->mutator, thread->call->constants, cache_of(thread, instruction),
                       from_pointer(TAG_OBJECT, cache));
 }
 
@@ -163,6 +210,8 @@ bool property_set(struct thread *thread, value *registers, const struct instruct
         return runtime_error(thread, "Only instances have fields.");
     struct instance *instance = to_pointer(receiver);
     uint32_t id = instance->id;
+    if (id != 0 && repeat_step(thread, instruction, instance, registers[instruction->b]))
+        return true;
     long slot = shape_find(instance->shape, name);
     if (slot != NO_SLOT) {
         void *object;

@@ -180,7 +180,10 @@ bool instance_add_field(struct thread *thread, struct instance *instance, struct
     shale_store(thread->mutator, step.instance, &step.instance->shape, step.shape);
     step.instance->id = step.shape->id;
     struct class *class = step.shape->class;
-    if (class->most_fields < step.shape->count && step.shape->count <= SHAPE_FIELDS_MAX)
+    if (class->most_fields < step.shape->count && step.shape->count <= SHAPE_FIELDS_MAX) {
         class->most_fields = step.shape->count;
+        if (class->young == 0 && class->capacity < class->most_fields)
+            class->capacity = class->most_fields;
+    }
     return true;
 }

@@ -285,6 +285,25 @@ static bool run(struct thread *thread, const struct call *outermost, value *wind
         closure = to_pointer(*window);
         goto enter;
     }
+    if (is_kind(*window, KIND_CLASS)) {
+        struct class *class = to_pointer(*window);
+        uint32_t capacity = class->capacity;
+        struct instance *instance =
+            class->young > 0 ? NULL : shale_allocate_array(mutator, types->instance, capacity);
+        if (SHALE_LIKELY(instance != NULL)) {
+            class = to_pointer(*window);
+            instance->shape = class->root;
+            instance->id = class->root_id;
+            instance->limit = capacity;
+            *window = from_pointer(TAG_INSTANCE, instance);
+            if (SHALE_LIKELY(class->initializer != VALUE_NIL)) {
+                closure = to_pointer(class->initializer);
+                goto enter;
+            }
+            CHECK(count == 0 || call_wrong_count(thread, 0, count));
+            NEXT();
+        }
+    }
 call_value:
     closure = call_prepare(thread, window, count, &call_failed);
     if (closure != NULL)
@@ -446,7 +465,6 @@ undefined_variable:
     AT();
     runtime_error_name(thread, "Undefined variable '", ((struct global *)to_pointer(K[i->b]))->name, "'.");
 failed:
-    (void)types;
     return false;
 }
 

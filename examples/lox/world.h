@@ -16,7 +16,7 @@ struct world {
     shale_handle *globals;   /* a table from names to globals */
     shale_handle *init_name; /* the string "init" */
     shale_handle
-        *no_cache;         /* a struct method_cache that never matches; nor does it as a struct field_cache */
+        *no_cache;         /* a struct field_cache that never matches; nor does it as a struct method_cache */
     uint32_t newest_shape; /* id; written atomically */
     struct output output;
 };
