@@ -1,6 +1,7 @@
 #include "interpret.h"
 
 #include "compile.h"
+#include "lines.h"
 #include "options.h"
 #include "thread.h"
 #include "vm.h"
@@ -74,26 +75,14 @@ int interpret_file(struct thread *thread, const char *path)
     return code;
 }
 
-static void prompt(struct thread *thread)
-{
-    output_text(&thread->world->output, thread->mutator, "> ", 2);
-    output_flush(&thread->world->output, thread->mutator);
-}
-
 int interpret_lines(struct thread *thread)
 {
-    char *line = NULL;
-    size_t room = 0;
-    for (;;) {
-        prompt(thread);
-        shale_enter_native(thread->mutator);
-        ssize_t length = getline(&line, &room, stdin);
-        shale_leave_native(thread->mutator);
-        if (length < 0)
-            break;
-        interpret(thread, line, (size_t)length);
-    }
-    free(line);
+    struct lines lines;
+    size_t length;
+    lines_start(&lines);
+    while (lines_next(&lines, thread, &length))
+        interpret(thread, lines.text, length);
+    lines_end(&lines);
     output_line_end(&thread->world->output, thread->mutator);
     return EXIT_CODE_DONE;
 }
