@@ -71,7 +71,7 @@
 
 static bool run(struct thread *thread, const struct call *outermost, value *window, struct closure *closure)
 {
-#define LABEL(name) &&label_##name,
+#define LABEL(name) (const void *)&&label_##name,
     static const void *const labels[] = {OPERATIONS(LABEL)};
 #undef LABEL
     shale_mutator *mutator = thread->mutator;
