@@ -37,15 +37,55 @@ void collector_verify(struct collector *collector, char *view, enum verify_momen
         collector_verify_failed(collector, when, message);
 }
 
+/* ---- events ---------------------------------------------------------------------------------------- */
+
+void collector_record_stop(struct collector *collector, const struct stop_times *times,
+                           enum shale_stop_cause cause)
+{
+    events_write(collector->options.events, &(shale_event){
+                                                .kind = SHALE_EVENT_STOP,
+                                                .detail = (uint16_t)cause,
+                                                .begin = times->stopped,
+                                                .end = times->ended,
+                                                .values = {times->stopped - times->asked},
+                                            });
+}
+
+void collector_stop(struct collector *collector, struct stop_times *times)
+{
+    times->asked = clock_nanoseconds();
+    collector->world->stop(collector->world->context);
+    times->stopped = clock_nanoseconds();
+}
+
+void collector_resume(struct collector *collector, struct stop_times *times, enum shale_stop_cause cause)
+{
+    times->ended = clock_nanoseconds();
+    collector->world->resume(collector->world->context);
+    collector_record_stop(collector, times, cause);
+}
+
+void collector_record_phase(struct collector *collector, shale_event_kind kind, uint64_t began,
+                            uint64_t ended, uint64_t first_value, uint64_t second_value)
+{
+    events_write(collector->options.events, &(shale_event){
+                                                .kind = kind,
+                                                .begin = began,
+                                                .end = ended,
+                                                .values = {first_value, second_value},
+                                            });
+}
+
 /* ---- requests -------------------------------------------------------------------------------------- */
 
-uint64_t collector_request(struct collector *collector, enum plan_scope scope)
+uint64_t collector_request(struct collector *collector, enum plan_scope scope, enum shale_cycle_reason reason)
 {
     pthread_mutex_lock(&collector->lock);
     uint64_t number = collector->started + 1;
     if (collector->wanted < number) {
         collector->wanted = number;
         collector->wanted_scope = scope;
+        collector->wanted_reason = reason;
         pthread_cond_broadcast(&collector->changed);
     } else if (collector->wanted_scope < scope) {
         collector->wanted_scope = scope;
@@ -54,12 +94,13 @@ uint64_t collector_request(struct collector *collector, enum plan_scope scope)
     return number;
 }
 
-void collector_suggest(struct collector *collector)
+void collector_suggest(struct collector *collector, enum shale_cycle_reason reason)
 {
     pthread_mutex_lock(&collector->lock);
     if (collector->wanted == atomic_u64_load(&collector->completed)) {
         collector->wanted = collector->started + 1;
         collector->wanted_scope = PLAN_WORTHWHILE;
+        collector->wanted_reason = reason;
         pthread_cond_broadcast(&collector->changed);
     }
     pthread_mutex_unlock(&collector->lock);
@@ -132,6 +173,7 @@ static void *collector_main(void *argument)
             break; /* quit, and nobody waits for a cycle any more */
         uint64_t number = ++collector->started;
         enum plan_scope scope = collector->wanted_scope;
+        collector->reason = collector->wanted_reason;
         pthread_mutex_unlock(&collector->lock);
         cycle_run(collector, number, scope);
         pthread_mutex_lock(&collector->lock);
@@ -246,6 +288,7 @@ int collector_create(struct collector *collector, struct memory *memory, const s
         return status;
     }
     compaction_init(&collector->compaction, memory, &collector->plan);
+    collector->compaction.events = options->events;
     collector->reserve = options->reserve;
     cycle_pace_init(collector);
     pthread_mutex_init(&collector->lock, NULL);

@@ -13,6 +13,7 @@
 
 #include "gc/compact.h"
 #include "gc/durations.h"
+#include "gc/events.h"
 #include "gc/fault_server.h"
 #include "gc/mark_pages.h"
 #include "gc/pace.h"
@@ -31,6 +32,7 @@ struct collector_options {
     uint32_t mark_packets;     /* see mark_create */
     bool no_barrier;           /* stores are learnt of from `writes`, which stays the caller's [written] */
     struct os_writes writes;
+    struct events *events; /* the caller's; NULL: none */
 };
 
 struct collector_statistics {
@@ -76,8 +78,8 @@ struct collector {
     uint32_t reserve; /* free regions that mutators leave to evacuation */
     struct pace pace; /* the collector thread's, and so are these, in nanoseconds, for its log lines */
     uint64_t last_mark_time;
-    uint64_t last_time_to_stop;
-    uint64_t last_flip_pause;
+    struct stop_times last_flip;
+    enum shale_cycle_reason reason; /* of the running cycle */
     uint32_t pins_reported; /* regions pinned for long, when the log last said so; the collector thread's */
     atomic_u32 trigger;     /* free regions at which a mutator asks for a cycle */
     /* Bytes outside of the heap that objects hold, and all that were ever added: written by any thread; and how many make a mutator
@@ -98,6 +100,7 @@ struct collector {
     bool quit;
     uint64_t wanted; /* the last cycle that was asked for */
     enum plan_scope wanted_scope;
+    enum shale_cycle_reason wanted_reason;
     uint64_t started;
     uint64_t flipped;
     atomic_u64 completed; /* also read without the lock, for statistics */
@@ -111,10 +114,11 @@ int collector_create(struct collector *collector, struct memory *memory, const s
 void collector_destroy(struct collector *collector);
 
 /* Any thread: asks for a cycle that starts after the call and considers at least `scope`; returns its number. */
-uint64_t collector_request(struct collector *collector, enum plan_scope scope);
+uint64_t collector_request(struct collector *collector, enum plan_scope scope,
+                           enum shale_cycle_reason reason);
 
 /* Any thread: asks for a cycle unless one is running or asked for. */
-void collector_suggest(struct collector *collector);
+void collector_suggest(struct collector *collector, enum shale_cycle_reason reason);
 
 /* A thread that is not running as a mutator: waits until cycle `number` has flipped, or completed. */
 void collector_wait_flipped(struct collector *collector, uint64_t number);
@@ -127,6 +131,18 @@ uint64_t collector_running(struct collector *collector);
 
 /* Faults answered so far. */
 uint64_t collector_faults(const struct collector *collector);
+
+/* Stops, and resumes, for something that is no phase of its own: an event tells of it. */
+void collector_stop(struct collector *collector, struct stop_times *times);
+void collector_resume(struct collector *collector, struct stop_times *times, enum shale_stop_cause cause);
+
+/* Records a stop that is over. */
+void collector_record_stop(struct collector *collector, const struct stop_times *times,
+                           enum shale_stop_cause cause);
+
+/* Records a phase that is over. */
+void collector_record_phase(struct collector *collector, shale_event_kind kind, uint64_t began,
+                            uint64_t ended, uint64_t first_value, uint64_t second_value);
 
 void collector_set_flipped(struct collector *collector, uint64_t number);
 

@@ -1,4 +1,6 @@
 #include "gc/compact.h"
+
+#include "gc/durations.h"
 #include "gc/page_contents.h"
 
 /* Measured by the target after-flip. */
@@ -284,6 +286,24 @@ enum compact_answer compact_fault(struct compaction *compaction, struct builder 
     if (status != 0)
         atomic_u32_store(&compaction->failure, (uint32_t)-status);
     return COMPACT_WOKEN;
+}
+
+void compact_record_fault(const struct compaction *compaction, const struct os_fault *fault,
+                          enum compact_answer answer, uint64_t began)
+{
+    static const uint16_t details[] = {
+        [COMPACT_BUILT] = SHALE_FAULT_BUILT,
+        [COMPACT_WOKEN] = SHALE_FAULT_MAPPED,
+        [COMPACT_BEING_BUILT] = SHALE_FAULT_WAITED,
+    };
+    events_write(compaction->events, &(shale_event){
+                                         .kind = SHALE_EVENT_FAULT,
+                                         .detail = details[answer],
+                                         .mutator = events_mutator_of(compaction->events, fault->thread),
+                                         .begin = began,
+                                         .end = clock_nanoseconds(),
+                                         .values = {fault->address},
+                                     });
 }
 
 void compact_bring(struct compaction *compaction, struct builder *builder, const page_number *pages,

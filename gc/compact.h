@@ -8,12 +8,13 @@
  * somebody else has the page: a worker goes on, the fault server goes on too (the builder's publishing wakes the
  * waiter), a signal handler waits, and a mutator that brings in pages goes on.
  *
- * Who writes what: `next_unit` anyone, by fetch-and-add; the counts the collector, in compact_begin; `wanted`, a hint, anyone; `ways` at creation, and
+ * Who writes what: `next_unit` anyone, by fetch-and-add; the counts the collector, in compact_begin; `wanted`, a hint, anyone; `events` at creation, `ways` at creation and by
  * benchmarks; a builder's `run` its own thread; a builder's counters anyone, by fetch-and-add, read for statistics.
  */
 #ifndef SHALE_GC_COMPACT_H
 #define SHALE_GC_COMPACT_H
 
+#include "gc/events.h"
 #include "gc/page_build.h"
 
 /* Pages that a worker builds before it publishes them together: enough to spread the cost of the call, few
@@ -42,6 +43,7 @@ struct compact_ways {
 struct compaction {
     struct memory *memory;
     const struct plan *plan;
+    struct events *events; /* NULL: nobody wants to know */
     struct compact_ways ways;
     uint32_t region_count;      /* when the world was stopped */
     uint32_t unit_count;        /* with those of the large space */
@@ -68,6 +70,10 @@ enum compact_answer { COMPACT_BUILT, COMPACT_WOKEN, COMPACT_BEING_BUILT };
 /* Answers a fault on a page: builds and publishes it and what is worth having with it, or wakes the thread if it is
  * mapped already. COMPACT_BEING_BUILT: another thread has it and will publish it. (signal) */
 enum compact_answer compact_fault(struct compaction *compaction, struct builder *builder, page_number page);
+
+/* Records a fault that has been answered, or left to who is building the page. (signal) */
+void compact_record_fault(const struct compaction *compaction, const struct os_fault *fault,
+                          enum compact_answer answer, uint64_t began);
 
 /* A mutator that runs: makes the stale pages of a list mapped, which it is about to touch, without faulting. Leaves
  * those that others are building to them. */

@@ -79,7 +79,8 @@ void outcome_log(const struct cycle_outcome *outcome, const struct collector *co
     if (outcome->evacuated != 0)
         snprintf(flipped, sizeof flipped,
                  "%" PRIu64 " us to stop, %" PRIu64 " us in the flip, %" PRIu64 " faults",
-                 collector->last_time_to_stop / 1000, collector->last_flip_pause / 1000, outcome->faults);
+                 (collector->last_flip.stopped - collector->last_flip.asked) / 1000,
+                 (collector->last_flip.ended - collector->last_flip.stopped) / 1000, outcome->faults);
     char held_back[32] = "";
     if (outcome->held_back != 0)
         snprintf(held_back, sizeof held_back, " (%" PRIu32 " held back)", outcome->held_back);
@@ -89,7 +90,8 @@ void outcome_log(const struct cycle_outcome *outcome, const struct collector *co
                  " (%" PRIu32 " rounds, %" PRIu64 " pages looked at again; %" PRIu64 " us to stop, %" PRIu64
                  " us in the remark)",
                  collector->mark_pages.rounds, collector->mark_pages.pages,
-                 collector->mark_pages.time_to_stop / 1000, collector->mark_pages.remark_pause / 1000);
+                 (collector->mark_pages.remark.stopped - collector->mark_pages.remark.asked) / 1000,
+                 (collector->mark_pages.remark.ended - collector->mark_pages.remark.stopped) / 1000);
     collector_log(collector, SHALE_LOG_INFO,
                   "cycle %" PRIu64 ": %" PRIu64 " KiB live, marked in %" PRIu64 " ms%s, %" PRIu32
                   " regions freed, %" PRIu32 " evacuated%s, %" PRIu64 " KiB moved, %s, %" PRIu64

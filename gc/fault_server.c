@@ -1,16 +1,21 @@
 #include "gc/fault_server.h"
 
+#include "gc/durations.h"
+
 #include <sched.h>
 
 enum { EVENTS_AT_ONCE = 16 };
 
-static void answer(struct fault_server *server, uintptr_t address)
+static void answer(struct fault_server *server, const struct os_fault *fault, uint64_t read_at)
 {
     const struct memory *memory = server->compaction->memory;
-    size_t offset = views_offset(&memory->views, address);
+    size_t offset = views_offset(&memory->views, fault->address);
     if (offset >= memory->views.flipped)
         return;
-    compact_fault(server->compaction, &server->builder, memory_page(memory, offset));
+    enum compact_answer answer =
+        compact_fault(server->compaction, &server->builder, memory_page(memory, offset));
+    if (events_on(server->compaction->events))
+        compact_record_fault(server->compaction, fault, answer, read_at);
 }
 
 static void *fault_server_main(void *argument)
@@ -18,15 +23,16 @@ static void *fault_server_main(void *argument)
     struct fault_server *server = argument;
     const struct os *os = server->compaction->memory->os;
     while (atomic_u32_load(&server->quitting) == 0) {
-        uintptr_t addresses[EVENTS_AT_ONCE] = {0};
+        struct os_fault waiting[EVENTS_AT_ONCE] = {{0}};
         int status = os->faults_wait(os, server->faults, server->quit);
         atomic_u32_store_full(&server->answering, 1);
         if (status == 0)
-            status = os->faults_read(os, server->faults, addresses, EVENTS_AT_ONCE);
+            status = os->faults_read(os, server->faults, waiting, EVENTS_AT_ONCE);
         if (status < 0)
             atomic_u32_store(&server->failure, (uint32_t)-status);
+        uint64_t read_at = events_on(server->compaction->events) ? clock_nanoseconds() : 0;
         for (int i = 0; i < status; i++)
-            answer(server, addresses[i]);
+            answer(server, &waiting[i], read_at);
         atomic_u32_store_release(&server->answering, 0);
     }
     return NULL;

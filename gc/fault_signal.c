@@ -1,5 +1,7 @@
 #include "gc/fault_signal.h"
 
+#include "gc/durations.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -59,6 +61,22 @@ static void pass_on(int number, siginfo_t *information, void *machine)
     }
 }
 
+static void answer(struct compaction *compaction, struct builder *answers, page_number page,
+                   uintptr_t address)
+{
+    struct events *events = compaction->events;
+    uint64_t began = events_on(events) ? clock_nanoseconds() : 0;
+    enum compact_answer answer = compact_fault(compaction, answers, page);
+    if (answer == COMPACT_BEING_BUILT)
+        page_wait(&compaction->memory->pages, page);
+    if (answer != COMPACT_WOKEN)
+        retries.count = 0;
+    if (events_on(events)) {
+        const struct os *os = compaction->memory->os;
+        compact_record_fault(compaction, &(struct os_fault){address, os->thread_id(os)}, answer, began);
+    }
+}
+
 static void handle(int number, siginfo_t *information, void *machine)
 {
     int errno_before = errno;
@@ -72,17 +90,7 @@ static void handle(int number, siginfo_t *information, void *machine)
     }
     struct compaction *compaction = entry->compaction;
     page_number page = memory_page(compaction->memory, address - atomic_u64_load(&entry->start));
-    switch (compact_fault(compaction, entry->answers, page)) {
-    case COMPACT_BUILT:
-        retries.count = 0;
-        break;
-    case COMPACT_BEING_BUILT:
-        page_wait(&compaction->memory->pages, page);
-        retries.count = 0;
-        break;
-    case COMPACT_WOKEN:
-        break;
-    }
+    answer(compaction, entry->answers, page, address);
     errno = errno_before;
 }
 

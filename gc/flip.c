@@ -60,9 +60,8 @@ bool flip(struct collector *collector)
     /* Lives until settle_roots: mutators use it on their way out. */
     collector->root_visitor = visitor_make(rewrite_roots, &collector->plan);
 
-    uint64_t asked = clock_nanoseconds();
-    world->stop(world->context);
-    uint64_t stopped = clock_nanoseconds();
+    struct stop_times *times = &collector->last_flip;
+    collector_stop(collector, times);
     world->visit_mutators(world->context, flip_local, memory);
     world->set_stage(world->context, STAGE_IDLE);
     hold_back_late(&collector->plan);
@@ -84,16 +83,13 @@ bool flip(struct collector *collector)
     if (collector->options.verify == 1)
         verify_after(collector, &before);
 
-    uint64_t done = clock_nanoseconds();
-    world->resume(world->context);
+    collector_resume(collector, times, SHALE_STOP_FLIP);
     if (failure != 0)
         collector_log(collector, SHALE_LOG_WARNING,
                       "the mutator view could not be emptied (%s), so this cycle compacted inside the pause; "
                       "check vm.max_map_count and free memory",
                       strerror(-failure));
-    collector->last_time_to_stop = stopped - asked;
-    collector->last_flip_pause = done - stopped;
-    durations_record(&collector->statistics.time_to_stop, collector->last_time_to_stop);
-    durations_record(&collector->statistics.flip_pause, collector->last_flip_pause);
+    durations_record(&collector->statistics.time_to_stop, times->stopped - times->asked);
+    durations_record(&collector->statistics.flip_pause, times->ended - times->stopped);
     return concurrent;
 }

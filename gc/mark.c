@@ -1,5 +1,6 @@
 #include "gc/mark.h"
 
+#include "gc/durations.h"
 #include "gc/sweep_large.h"
 
 /* Memory for packets is this fraction of the heap, at least. */
@@ -244,6 +245,7 @@ static void trace_queued(struct mark *mark)
 void mark_weak(struct mark *mark)
 {
     const struct world *world = mark->world;
+    mark->weak_began = clock_nanoseconds();
     clear_weak(mark);
     mark->finalizable = world->queue_finalizable(world->context, is_dead, mark->memory);
     if (mark->finalizable != 0) {
@@ -255,6 +257,7 @@ void mark_weak(struct mark *mark)
         world->publish_finalizable(world->context);
     /* What is dead now stays so. */
     world->find_dead_external(world->context, is_dead, mark->memory);
+    mark->weak_ended = clock_nanoseconds();
 }
 
 void mark_count(struct mark *mark)

@@ -71,6 +71,8 @@ struct mark {
     uint64_t objects;       /* found live by the last marking, besides what was born */
     uint64_t bytes;
     uint64_t finalizable; /* objects that were queued for their finalizers in the last marking */
+    uint64_t weak_began;  /* nanoseconds: step 7 of the last marking */
+    uint64_t weak_ended;
     struct memory_table table;
 };
 

@@ -174,9 +174,9 @@ void mark_pages_remark(struct mark_pages *pages)
 {
     struct mark *mark = pages->mark;
     const struct world *world = mark->world;
-    uint64_t asked = clock_nanoseconds();
+    pages->remark.asked = clock_nanoseconds();
     world->stop(world->context);
-    uint64_t stopped = clock_nanoseconds();
+    pages->remark.stopped = clock_nanoseconds();
     world->visit_mutators(world->context, remark_local, mark);
     conservative_shade(&mark->conservative, &mark->work);
     mark_shade_shown(mark, world->visit_roots);
@@ -185,12 +185,10 @@ void mark_pages_remark(struct mark_pages *pages)
     /* Somebody may have read a weak reference since marking began; what it led to is marked by now. */
     while (!weak_decide(&mark->weak))
         continue;
-    uint64_t done = clock_nanoseconds();
+    pages->remark.ended = clock_nanoseconds();
     world->resume(world->context);
     pages->remark_pages = atomic_u64_load(&pages->found);
     pages->pages += pages->remark_pages;
-    pages->time_to_stop = stopped - asked;
-    pages->remark_pause = done - stopped;
 }
 
 /* How many pages a search would find now, if they are written to as quickly as they were before the last one. */

@@ -70,6 +70,7 @@
 #ifndef SHALE_GC_MARK_PAGES_H
 #define SHALE_GC_MARK_PAGES_H
 
+#include "gc/events.h"
 #include "gc/mark.h"
 #include "heap/written.h"
 
@@ -85,8 +86,7 @@ struct mark_pages {
     uint32_t rounds;
     uint64_t pages;        /* looked at again, the remark's included */
     uint64_t remark_pages; /* in the remark */
-    uint64_t time_to_stop; /* of the remark, in nanoseconds */
-    uint64_t remark_pause; /* from when all had stopped */
+    struct stop_times remark;
 };
 
 /* `mark` is complete. From now on it marks by mark_pages_run only. Returns 0 or a negative errno value. */

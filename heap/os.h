@@ -31,6 +31,12 @@ struct os_writes {
     int map;    /* what tells of their pages */
 };
 
+/* A fault of a mutator. */
+struct os_fault {
+    uintptr_t address;
+    int thread; /* that waits, as the system numbers it; 0: not known */
+};
+
 /* Pages that lie side by side. */
 struct os_range {
     uintptr_t start;
@@ -96,7 +102,7 @@ struct os {
     /* Sleeps until a fault waits or `event` is set. */
     int (*faults_wait)(const struct os *os, int faults, int event);
     /* Takes up to `maximum` faults that are waiting. Returns their number, 0 when there is none. */
-    int (*faults_read)(const struct os *os, int faults, uintptr_t *addresses, size_t maximum);
+    int (*faults_read)(const struct os *os, int faults, struct os_fault *waiting, size_t maximum);
 
     /* Opens a source of writes; -EOPNOTSUPP when the kernel cannot tell. */
     int (*writes_open)(const struct os *os, struct os_writes *writes);
@@ -119,7 +125,7 @@ struct os {
     int (*event_set)(const struct os *os, int event);
     int (*event_close)(const struct os *os, int event);
 
-    /* The calling thread, as the system numbers it. */
+    /* The calling thread, as the system numbers it. (signal) */
     int (*thread_id)(const struct os *os);
     /* The name of a thread of this process, "?" when there is none. */
     void (*thread_name)(const struct os *os, int id, char name[OS_THREAD_NAME_SIZE]);

@@ -186,11 +186,13 @@ static int linux_move_entries(const struct os *os, void *view, void *to, size_t 
     return at == MAP_FAILED ? -errno : 0;
 }
 
-/* Asks for the features; a descriptor answers UFFDIO_API only once. */
+/* Asks for the features; a descriptor answers UFFDIO_API only once. Faults have told their thread since Linux 4.14, so wherever
+ * there are minor ones. */
 static int faults_handshake(int faults, enum os_fault_delivery delivery)
 {
     struct uffdio_api api = {.api = UFFD_API,
-                             .features = UFFD_FEATURE_MINOR_SHMEM | UFFD_FEATURE_MISSING_SHMEM};
+                             .features = UFFD_FEATURE_MINOR_SHMEM | UFFD_FEATURE_MISSING_SHMEM |
+                                         UFFD_FEATURE_THREAD_ID};
     if (delivery == OS_FAULTS_BY_SIGNAL)
         api.features |= UFFD_FEATURE_SIGBUS;
     if (ioctl(faults, UFFDIO_API, &api) != 0) {
@@ -284,7 +286,7 @@ static int linux_event_set(const struct os *os, int event)
     return write(event, &one, sizeof one) < 0 ? -errno : 0;
 }
 
-static int linux_faults_read(const struct os *os, int faults, uintptr_t *addresses, size_t maximum)
+static int linux_faults_read(const struct os *os, int faults, struct os_fault *waiting, size_t maximum)
 {
     (void)os;
     struct uffd_msg messages[16];
@@ -296,7 +298,8 @@ static int linux_faults_read(const struct os *os, int faults, uintptr_t *address
     int count = 0;
     for (size_t i = 0; i < (size_t)bytes / sizeof messages[0]; i++) {
         if (messages[i].event == UFFD_EVENT_PAGEFAULT)
-            addresses[count++] = (uintptr_t)messages[i].arg.pagefault.address;
+            waiting[count++] = (struct os_fault){(uintptr_t)messages[i].arg.pagefault.address,
+                                                 (int)messages[i].arg.pagefault.feat.ptid};
     }
     return count;
 }

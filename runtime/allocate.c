@@ -27,7 +27,8 @@ static void stress(struct mutator *mutator)
     unsigned every = mutator->heap->options.stress;
     if (every == 0 || ++mutator->slow_paths % every != 0)
         return;
-    mutator_await_cycle(mutator, collector_wait_flipped, collector_request(collector, PLAN_EVERYTHING));
+    mutator_await_cycle(mutator, collector_wait_flipped,
+                        collector_request(collector, PLAN_EVERYTHING, SHALE_REASON_STRESS));
 }
 
 /* Says once for each cycle that somebody had to wait for it. No lock is held, and the thread counts as native. */
@@ -51,15 +52,17 @@ static bool stall(struct mutator *mutator, unsigned attempt)
     /* First the cycle that is running, which may be about to free something. */
     uint64_t number = attempt == 0 ? collector_running(collector) : 0;
     if (number == 0)
-        number = collector_request(collector, PLAN_TIGHT);
+        number = collector_request(collector, PLAN_TIGHT, SHALE_REASON_STALL);
     uint64_t began = clock_nanoseconds();
     atomic_u64_cas_full(&collector->stalled_at, 0, began);
     mutator_begin_wait(mutator);
     critical_begin_stuck(mutator);
     collector_wait_completed(collector, number);
     critical_end_stuck(mutator);
-    uint64_t waited = clock_nanoseconds() - began;
+    uint64_t ended = clock_nanoseconds();
+    uint64_t waited = ended - began;
     durations_record(&mutator->heap->allocation_stalls, waited);
+    mutator_record_wait(mutator, SHALE_EVENT_STALL, number, began, ended);
     log_stall(mutator, number, waited);
     mutator_end_wait(mutator);
     return atomic_u64_load(&collector->gained) >= number;
@@ -111,7 +114,7 @@ static void *obtain(struct mutator *mutator, const struct request *request)
         uintptr_t address = attempt_once(mutator, request, &fresh);
         if (address != 0) {
             if (fresh && cycle_is_due(heap))
-                collector_suggest(&heap->collector);
+                collector_suggest(&heap->collector, SHALE_REASON_PACE);
             return (void *)address;
         }
         /* When others took what a cycle gained, the heap is not full: try again, as they make progress. Nor is
@@ -148,7 +151,7 @@ static void *obtain_large(struct mutator *mutator, const struct large_request *r
         if (run.start != OFFSET_NONE) {
             uintptr_t address = large_complete(&heap->memory, request, &run, mutator->local.bump.recording);
             if (cycle_is_due(heap))
-                collector_suggest(&heap->collector);
+                collector_suggest(&heap->collector, SHALE_REASON_PACE);
             return (void *)address;
         }
         if (attempt < LARGE_STALLS_MAX) {

@@ -5,7 +5,7 @@ static uint64_t request(struct mutator *mutator, shale_collect_kind kind)
     enum plan_scope scope = kind == SHALE_COLLECT_MOVE_ALL  ? PLAN_EVERYTHING
                             : kind == SHALE_COLLECT_COMPACT ? PLAN_SPARSE
                                                             : PLAN_WORTHWHILE;
-    return collector_request(&mutator->heap->collector, scope);
+    return collector_request(&mutator->heap->collector, scope, SHALE_REASON_ASKED);
 }
 
 shale_status shale_collect(shale_mutator *api, shale_collect_kind kind)

@@ -98,6 +98,7 @@ static void enter(struct mutator *mutator)
     struct critical *critical = &mutator->heap->critical;
     pthread_mutex_lock(&critical->lock);
     bool waits = !may_enter(critical);
+    uint64_t began = waits ? clock_nanoseconds() : 0;
     if (waits) {
         pthread_mutex_unlock(&critical->lock);
         mutator_begin_wait(mutator);
@@ -107,9 +108,12 @@ static void enter(struct mutator *mutator)
     }
     critical->inside++;
     pthread_mutex_unlock(&critical->lock);
-    atomic_u64_store(&mutator->critical_since, clock_nanoseconds());
-    if (waits)
+    uint64_t entered = clock_nanoseconds();
+    atomic_u64_store(&mutator->critical_since, entered);
+    if (waits) {
+        events_span(&mutator->heap->events, SHALE_EVENT_CRITICAL, mutator->number, began, entered);
         mutator_end_wait(mutator);
+    }
 }
 
 static void leave(struct mutator *mutator)

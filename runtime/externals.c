@@ -155,7 +155,7 @@ static void add_bytes(shale_heap *heap, uint64_t bytes)
     atomic_u64_fetch_add(&collector->external_added, bytes);
     if (atomic_u64_fetch_add(&collector->external_bytes, bytes) + bytes >
         atomic_u64_load(&collector->external_trigger))
-        collector_suggest(collector);
+        collector_suggest(collector, SHALE_REASON_EXTERNAL);
 }
 
 shale_status shale_external_add(shale_mutator *api, size_t bytes)

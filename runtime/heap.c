@@ -72,7 +72,9 @@ static void world_handshake(void *context, enum mark_stage stage, local_function
     shale_heap *heap = context;
     uint64_t began = clock_nanoseconds();
     safepoint_handshake(&heap->safepoint, stage, function, argument);
-    durations_record(&heap->collector.statistics.handshake, clock_nanoseconds() - began);
+    uint64_t ended = clock_nanoseconds();
+    durations_record(&heap->collector.statistics.handshake, ended - began);
+    events_span(&heap->events, SHALE_EVENT_HANDSHAKE, 0, began, ended);
 }
 
 static void world_visit_mutator_roots(void *context, struct mutator_local *local,
@@ -316,6 +318,7 @@ static shale_status create_collector(shale_heap *heap, shale_error *error)
         .target_percent = heap->options.target,
         .release_delay = heap->options.release * UINT64_C(1000000),
         .workers = heap->options.workers,
+        .events = &heap->events,
     };
     shale_status status = choose_compaction(heap, &options, error);
     if (status != SHALE_OK)
@@ -358,6 +361,31 @@ static size_t size_for_this_machine(const struct log *log, const struct os *os)
     return size < HEAP_SIZE_MAX ? (size_t)size : HEAP_SIZE_MAX;
 }
 
+/* What must be there before mutators can be. */
+static void init_parts(shale_heap *heap, const struct os *os)
+{
+    safepoint_init(&heap->safepoint, os, &heap->log, &heap->events,
+                   heap->options.poll_warning * UINT64_C(1000000));
+    handles_init(&heap->handles);
+    finalizers_init(&heap->finalizers);
+    pins_init(&heap->pins, &heap->memory);
+    critical_init(&heap->critical, heap->options.critical * UINT64_C(1000000));
+    root_list_init(&heap->roots, heap, NULL);
+}
+
+static void destroy_inner_parts(shale_heap *heap)
+{
+    root_list_destroy(&heap->roots);
+    externals_destroy(&heap->externals);
+    critical_destroy(&heap->critical);
+    pins_destroy(&heap->pins);
+    finalizers_destroy(&heap->finalizers);
+    handles_destroy(&heap->handles);
+    safepoint_destroy(&heap->safepoint);
+    events_destroy(&heap->events);
+    memory_destroy(&heap->memory);
+}
+
 static shale_status create_parts(shale_heap *heap, const struct os *os, shale_error *error)
 {
     const char *failed;
@@ -375,23 +403,13 @@ static shale_status create_parts(shale_heap *heap, const struct os *os, shale_er
         memory_destroy(&heap->memory);
         return error_set(error, SHALE_ERROR_MEMORY, "there is no memory for the types of tables");
     }
-    safepoint_init(&heap->safepoint, os, &heap->log, heap->options.poll_warning * UINT64_C(1000000));
-    handles_init(&heap->handles);
-    finalizers_init(&heap->finalizers);
-    pins_init(&heap->pins, &heap->memory);
-    critical_init(&heap->critical, heap->options.critical * UINT64_C(1000000));
-    root_list_init(&heap->roots, heap, NULL);
-    shale_status status = create_collector(heap, error);
-    if (status == SHALE_OK)
-        return SHALE_OK;
-    root_list_destroy(&heap->roots);
-    externals_destroy(&heap->externals);
-    critical_destroy(&heap->critical);
-    pins_destroy(&heap->pins);
-    finalizers_destroy(&heap->finalizers);
-    handles_destroy(&heap->handles);
-    safepoint_destroy(&heap->safepoint);
-    memory_destroy(&heap->memory);
+    init_parts(heap, os);
+    result = events_create(&heap->events, os, heap->options.events);
+    shale_status status =
+        result == 0 ? create_collector(heap, error)
+                    : error_set_system(error, -result, "reserving memory for events (mmap)", "ask for fewer");
+    if (status != SHALE_OK)
+        destroy_inner_parts(heap);
     return status;
 }
 
@@ -400,14 +418,7 @@ static void destroy_parts(shale_heap *heap)
     collector_destroy(&heap->collector);
     close_sources(heap->memory.os, &heap->collector.options);
     mutator_free_detached(heap);
-    root_list_destroy(&heap->roots);
-    externals_destroy(&heap->externals);
-    critical_destroy(&heap->critical);
-    pins_destroy(&heap->pins);
-    finalizers_destroy(&heap->finalizers);
-    handles_destroy(&heap->handles);
-    safepoint_destroy(&heap->safepoint);
-    memory_destroy(&heap->memory);
+    destroy_inner_parts(heap);
 }
 
 static void log_creation(const shale_heap *heap)

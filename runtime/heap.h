@@ -9,6 +9,7 @@
 #define SHALE_RUNTIME_HEAP_H
 
 #include "gc/collector.h"
+#include "gc/events.h"
 #include "heap/memory.h"
 #include "runtime/critical.h"
 #include "runtime/externals.h"
@@ -23,6 +24,7 @@
 struct shale_heap {
     shale_options options;
     struct log log;
+    struct events events;
     struct memory memory;
     struct collector collector;
     struct world world;

@@ -204,6 +204,7 @@ shale_mutator *shale_attach_with(shale_heap *heap, const shale_attach_options *o
     mutator->pin_scopes = NULL;
     mutator->critical_depth = 0;
     mutator->critical_named = 0;
+    mutator->held_up_at = 0;
     atomic_u64_store(&mutator->critical_since, 0);
     mutator->error = (shale_error){.status = SHALE_OK};
     mutator->thread_id = heap->memory.os->thread_id(heap->memory.os);
@@ -211,6 +212,7 @@ shale_mutator *shale_attach_with(shale_heap *heap, const shale_attach_options *o
     atomic_u32_store(&mutator->hold, HOLD_NONE);
     atomic_u32_store(&mutator->astray, 0);
     safepoint_attach(&heap->safepoint, mutator);
+    mutator->held_up_at = 0; /* it was none of the heap's while it waited */
     if (conservative) {
         mutator->next_of_thread = inside.mutators;
         inside.mutators = mutator;
@@ -270,12 +272,26 @@ static void note_stacks(struct mutator *mutator)
         stacks_note(&mutator->stacks);
 }
 
+/* After a safepoint: its roots are those of the heap that is there now. */
+static void go_on(struct mutator *mutator)
+{
+    struct events *events = &mutator->heap->events;
+    uint64_t began = mutator->held_up_at;
+    if (began == 0 && events_on(events))
+        began = clock_nanoseconds();
+    bool updated = roots_update(mutator);
+    if (updated)
+        roots_bring(mutator);
+    if (events_on(events) && (updated || mutator->held_up_at != 0))
+        events_span(events, SHALE_EVENT_STOPPED, mutator->number, began, clock_nanoseconds());
+    mutator->held_up_at = 0;
+}
+
 void mutator_poll(struct mutator *mutator)
 {
     note_stacks(mutator);
     safepoint_poll(&mutator->heap->safepoint, mutator);
-    if (roots_update(mutator))
-        roots_bring(mutator);
+    go_on(mutator);
 }
 
 void mutator_begin_wait(struct mutator *mutator)
@@ -287,17 +303,32 @@ void mutator_begin_wait(struct mutator *mutator)
 void mutator_end_wait(struct mutator *mutator)
 {
     safepoint_leave_native(&mutator->heap->safepoint, mutator);
-    if (roots_update(mutator))
-        roots_bring(mutator);
+    go_on(mutator);
+}
+
+void mutator_record_wait(struct mutator *mutator, shale_event_kind kind, uint64_t cycle, uint64_t began,
+                         uint64_t ended)
+{
+    events_write(&mutator->heap->events, &(shale_event){
+                                             .kind = kind,
+                                             .mutator = mutator->number,
+                                             .begin = began,
+                                             .end = ended,
+                                             .values = {cycle},
+                                         });
 }
 
 void mutator_await_cycle(struct mutator *mutator, void (*await)(struct collector *collector, uint64_t number),
                          uint64_t number)
 {
+    bool recorded = events_on(&mutator->heap->events);
+    uint64_t began = recorded ? clock_nanoseconds() : 0;
     mutator_begin_wait(mutator);
     critical_begin_stuck(mutator);
     await(&mutator->heap->collector, number);
     critical_end_stuck(mutator);
+    if (recorded)
+        mutator_record_wait(mutator, SHALE_EVENT_WAIT, number, began, clock_nanoseconds());
     mutator_end_wait(mutator);
 }
 

@@ -32,6 +32,8 @@ struct mutator {
     struct scope_blocks scope_blocks;
     shale_pin_scope *pin_scopes; /* the innermost open one */
     unsigned critical_depth;     /* [critical]; and the following */
+    uint64_t number;             /* in events; from 1 on */
+    uint64_t held_up_at; /* when it began to wait for a stop or to be served; 0: it did not. Its own */
     uint64_t critical_named;
     atomic_u64 critical_since; /* nanoseconds; 0: in no section */
     pthread_mutex_t roots_lock;
@@ -69,6 +71,10 @@ void mutator_poll(struct mutator *mutator);
 /* Waits for a cycle by one of the functions for it. */
 void mutator_await_cycle(struct mutator *mutator, void (*await)(struct collector *collector, uint64_t number),
                          uint64_t number);
+
+/* Records that it waited for a cycle. */
+void mutator_record_wait(struct mutator *mutator, shale_event_kind kind, uint64_t cycle, uint64_t began,
+                         uint64_t ended);
 
 /* Around anything in a call that waits: the collector does not wait for this thread meanwhile. */
 void mutator_begin_wait(struct mutator *mutator);

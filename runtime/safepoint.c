@@ -6,9 +6,10 @@
 #include <inttypes.h>
 
 void safepoint_init(struct safepoint *safepoint, const struct os *os, const struct log *log,
-                    uint64_t patience)
+                    struct events *events, uint64_t patience)
 {
-    *safepoint = (struct safepoint){.stage = STAGE_IDLE, .os = os, .log = log, .patience = patience};
+    *safepoint =
+        (struct safepoint){.stage = STAGE_IDLE, .os = os, .log = log, .events = events, .patience = patience};
     pthread_mutex_init(&safepoint->lock, NULL);
     pthread_cond_init(&safepoint->go_on, NULL);
 }
@@ -310,7 +311,10 @@ static void serve_own(struct safepoint *safepoint, struct mutator *mutator)
 {
     if (!mutator->asked)
         return;
+    uint64_t began = events_on(safepoint->events) ? clock_nanoseconds() : 0;
     serve(safepoint, mutator);
+    if (events_on(safepoint->events))
+        events_span(safepoint->events, SHALE_EVENT_SERVED, mutator->number, began, clock_nanoseconds());
     if (is_conservative(mutator))
         signal_stop_let_go(mutator);
     if (safepoint->asked == 0)
@@ -329,6 +333,9 @@ static void stop_running(struct safepoint *safepoint, struct mutator *mutator, e
 
 static void start_running(struct safepoint *safepoint, struct mutator *mutator)
 {
+    bool waits = safepoint->stopping || mutator->served;
+    if (waits && events_on(safepoint->events) && mutator->held_up_at == 0)
+        mutator->held_up_at = clock_nanoseconds();
     while (safepoint->stopping || mutator->served)
         pthread_cond_wait(&safepoint->go_on, &safepoint->lock);
     mutator->state = MUTATOR_RUNNING;
@@ -341,7 +348,9 @@ void safepoint_attach(struct safepoint *safepoint, struct mutator *mutator)
     pthread_mutex_lock(&safepoint->lock);
     mutator->asked = false;
     mutator->served = false;
+    mutator->number = ++safepoint->attached;
     start_running(safepoint, mutator);
+    events_add_thread(safepoint->events, mutator->thread_id, mutator->number);
     mark_attach(&mutator->local, safepoint->stage);
     mutator->next = safepoint->mutators;
     safepoint->mutators = mutator;
@@ -353,6 +362,7 @@ void safepoint_detach(struct safepoint *safepoint, struct mutator *mutator)
 {
     pthread_mutex_lock(&safepoint->lock);
     serve_own(safepoint, mutator);
+    events_remove_thread(safepoint->events, mutator->thread_id, mutator->number);
     struct mutator **link = &safepoint->mutators;
     while (*link != mutator)
         link = &(*link)->next;

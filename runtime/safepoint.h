@@ -36,6 +36,7 @@
 #ifndef SHALE_RUNTIME_SAFEPOINT_H
 #define SHALE_RUNTIME_SAFEPOINT_H
 
+#include "gc/events.h"
 #include "gc/world.h"
 #include "runtime/log.h"
 
@@ -59,14 +60,17 @@ struct safepoint {
     struct mutator *mutators; /* attached */
     struct mutator *detached; /* kept for reuse, see [handle] */
 
+    uint64_t attached; /* ever: the last mutator's number */
+
     const struct os *os;
     const struct log *log;
+    struct events *events;
     uint64_t
         patience; /* nanoseconds after which a mutator that keeps the collector waiting is named; 0: never */
 };
 
 void safepoint_init(struct safepoint *safepoint, const struct os *os, const struct log *log,
-                    uint64_t patience);
+                    struct events *events, uint64_t patience);
 void safepoint_destroy(struct safepoint *safepoint);
 
 /* Collector thread. */

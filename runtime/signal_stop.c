@@ -1,5 +1,6 @@
 #include "runtime/signal_stop.h"
 
+#include "gc/durations.h"
 #include "runtime/mutator.h"
 
 #include <errno.h>
@@ -26,6 +27,7 @@ int __sigaction(int number, const struct sigaction *action, struct sigaction *be
 static void hold(struct mutator *mutator, const void *machine)
 {
     const struct os *os = mutator->heap->memory.os;
+    struct events *events = &mutator->heap->events;
     if (mutator->native || atomic_u32_load_acquire(&mutator->hold) != HOLD_ASKED)
         return;
     if (!stacks_note_signal(&mutator->stacks, machine)) {
@@ -33,11 +35,14 @@ static void hold(struct mutator *mutator, const void *machine)
         safepoint_arrive(&mutator->heap->safepoint);
         return;
     }
+    uint64_t began = events_on(events) ? clock_nanoseconds() : 0;
     if (!atomic_u32_cas_full(&mutator->hold, HOLD_ASKED, HOLD_HELD))
         return;
     safepoint_arrive(&mutator->heap->safepoint);
     while (atomic_u32_load_acquire(&mutator->hold) == HOLD_HELD)
         os->word_wait(os, &mutator->hold, HOLD_HELD, OS_FOREVER);
+    if (events_on(events))
+        events_span(events, SHALE_EVENT_STOPPED, mutator->number, began, clock_nanoseconds());
 }
 
 static void pass_on(int number, siginfo_t *information, void *machine)

@@ -6,6 +6,8 @@ PACKAGES=(gcc g++ cmake ninja-build pkg-config libatomic-ops-dev libbenchmark-de
     valgrind libc6-dbg)
 # What some tests go through. Without it they are skipped.
 TEST_PACKAGES=(liburing-dev)
+# Lines that are typed into shale-lox can be edited with it.
+EXAMPLE_PACKAGES=(libedit-dev)
 # What benchmarks compare with. Without them everything is built but those comparisons.
 BENCH_PACKAGES=(libgc-dev libmimalloc-dev)
 CHECK_PACKAGES=(clang-format clang-tidy cppcheck python3)
@@ -37,7 +39,7 @@ install_packages() {
 
 need_for() { # need_for build|test|bench|check|model
     case $1 in
-        build) need "${PACKAGES[@]}" ;;
+        build) need "${PACKAGES[@]}" && want "${EXAMPLE_PACKAGES[@]}" ;;
         test) want "${TEST_PACKAGES[@]}" ;;
         bench) want "${BENCH_PACKAGES[@]}" ;;
         check) need "${CHECK_PACKAGES[@]}" ;;

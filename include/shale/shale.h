@@ -224,7 +224,8 @@ typedef struct shale_options {
     shale_encoding encoding; /* of all slots declared as values */
     /* "critical": ms for which critical sections hold off a cycle's moving; see shale_enter_critical */
     unsigned critical;
-    int barrier; /* "barrier": SHALE_BARRIER_STORES or SHALE_BARRIER_PAGES */
+    int barrier;     /* "barrier": SHALE_BARRIER_STORES or SHALE_BARRIER_PAGES */
+    unsigned events; /* "events": how many are kept for shale_events_take; 0: none */
 } shale_options;
 
 enum { SHALE_FAULTS_THREAD = 0, SHALE_FAULTS_SIGNAL = 1 };
@@ -350,6 +351,96 @@ typedef struct shale_statistics {
 
 /* Takes a snapshot of the heap's statistics. Any thread; neither waits for a stop nor for a cycle. */
 SHALE_API shale_status shale_heap_statistics(shale_heap *heap, shale_statistics *statistics);
+
+/* ------------------------------------------------------------------------------------------------ */
+/* Events                                                                                             */
+
+/* What happened when: phases of cycles, stops, and each time during which a mutator could not run. With the option `events`
+ * the heap keeps the last so many, rounded up to a power of two, in memory that is taken at its creation: 64 bytes each. The program
+ * takes them from time to time; what it does not take in time is overwritten, and counted as lost. */
+typedef enum shale_event_kind {
+    SHALE_EVENT_NONE = 0,
+    /* Phases, on threads of Shale's, while the program runs. Those of one cycle lie within its CYCLE, one after the other, but for
+     * HANDSHAKE, and WEAK, which is within MARK. */
+    SHALE_EVENT_CYCLE, /* detail: the shale_collect_kind asked for; reason; values: used bytes before, after */
+    SHALE_EVENT_MARK,  /* values: objects and bytes found live */
+    SHALE_EVENT_WEAK,  /* the end of it: weak references, finalizers */
+    SHALE_EVENT_PLAN, /* what is dead is freed, and what is to move chosen. Values: regions freed, regions to move */
+    SHALE_EVENT_HOLD_OFF, /* waits for critical sections to end. detail: 1 if it gave up, so that nothing moves */
+    SHALE_EVENT_FLIP,     /* values: bytes that move, and 1 if pages are built while the program runs */
+    SHALE_EVENT_COMPACT,   /* values: faults of mutators in it, and pages that were built or found clean */
+    SHALE_EVENT_RECLAIM,   /* gives memory back. Values: regions evacuated, and of them held back by pins */
+    SHALE_EVENT_HANDSHAKE, /* from asking all mutators for something until the last has done it */
+    /* A mutator could not run. From here on: see shale_minimum_utilisation. */
+    SHALE_EVENT_STOP, /* all, from when the last had stopped. detail: shale_stop_cause; values: ns it took to stop them */
+    SHALE_EVENT_STOPPED, /* one, waiting for a stop to end, and updating its roots after a flip */
+    SHALE_EVENT_SERVED,  /* one, doing what a handshake asks for */
+    SHALE_EVENT_STALL,   /* one, waiting for a cycle to free memory. Values: the cycle it waits for */
+    SHALE_EVENT_WAIT,  /* one, in shale_collect; or under the option stress. Values: the cycle it waits for */
+    SHALE_EVENT_FAULT, /* one, waiting for a page. detail: shale_fault_answer; values: the address */
+    SHALE_EVENT_CRITICAL,  /* one, that wants to enter a critical section, waiting for a compaction to end */
+    SHALE_EVENT_KIND_COUNT /* not an event: later versions may have more kinds */
+} shale_event_kind;
+
+/* Why a cycle ran; the first reason, if there were several. */
+typedef enum shale_cycle_reason {
+    SHALE_REASON_NONE = 0,
+    SHALE_REASON_PACE,     /* so much was allocated as the option `target` allows */
+    SHALE_REASON_EXTERNAL, /* the same with memory outside the heap */
+    SHALE_REASON_STALL,    /* a mutator found no memory */
+    SHALE_REASON_ASKED,    /* by shale_collect or shale_collect_start */
+    SHALE_REASON_STRESS    /* the option `stress` */
+} shale_cycle_reason;
+
+/* What a global stop was for. */
+typedef enum shale_stop_cause {
+    SHALE_STOP_FLIP = 0,
+    SHALE_STOP_REMARK,  /* of heaps with SHALE_BARRIER_PAGES */
+    SHALE_STOP_GIVE_UP, /* nothing was to move after all */
+    SHALE_STOP_VERIFY   /* the option `verify` */
+} shale_stop_cause;
+
+/* How a page fault was answered. */
+typedef enum shale_fault_answer {
+    SHALE_FAULT_BUILT = 0, /* the page, and with it some others, by who answered */
+    SHALE_FAULT_MAPPED,    /* it had been published in the meantime */
+    SHALE_FAULT_WAITED /* another thread was building it. Where a thread answers faults: how long the mutator waited for that is
+                            * not known, and not part of the event */
+} shale_fault_answer;
+
+typedef struct shale_event {
+    uint32_t kind;    /* shale_event_kind */
+    uint16_t detail;  /* see the kinds; else 0 */
+    uint16_t reason;  /* of cycles: shale_cycle_reason */
+    uint64_t mutator; /* its number; 0: all, or, of a fault, one that is not known */
+    uint64_t
+        cycle; /* that was running when it was recorded; 0: none. Counted as in shale_statistics.cycles */
+    uint64_t begin;     /* nanoseconds of CLOCK_MONOTONIC */
+    uint64_t end;       /* the same */
+    uint64_t values[2]; /* see the kinds; else 0 */
+} shale_event;
+
+/* Takes up to `count` events, in about the order in which they ended, and puts them into `events`, which lies outside the heap.
+ * Returns how many. Each is returned once, whichever thread takes it, and whole. `lost`, which may be NULL, is set to how
+ * many were overwritten since the last call that asked. Any thread; does not collect, nor wait for anything; 0 when the heap
+ * keeps no events. */
+SHALE_API size_t shale_events_take(shale_heap *heap, shale_event *events, size_t count, uint64_t *lost);
+
+/* The name of a kind, such as "flip"; of reasons, such as "stall". "unknown" when there is none. Any thread. Static storage. */
+SHALE_API const char *shale_event_name(shale_event_kind kind);
+SHALE_API const char *shale_cycle_reason_name(shale_cycle_reason reason);
+
+/* The number by which events name a mutator: 1 for the first that is attached to the heap, and never given to another. 0 for
+ * misuse. Any attached thread; does not collect. */
+SHALE_API uint64_t shale_mutator_number(shale_mutator *mutator);
+
+/* The minimum mutator utilisation (Cheng and Blelloch, PLDI 2001): the smallest share of any `window` nanoseconds from `begin` to
+ * `end` in which the mutator could run, from 0 to 1. Events that are not of its own or of all, or not of a kind in which a mutator
+ * could not run, are left out; the rest may overlap, nest and reach over either end. With `mutator` 0 only those of all count. A window that is longer than the
+ * whole time is the whole time. Returns -1 when `begin` is not before `end`, or memory is out. A pure function; any thread.
+ * Takes time for sorting the events. */
+SHALE_API double shale_minimum_utilisation(const shale_event *events, size_t count, uint64_t mutator,
+                                           uint64_t begin, uint64_t end, uint64_t window);
 
 /* ------------------------------------------------------------------------------------------------ */
 /* Types                                                                                              */

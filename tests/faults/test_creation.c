@@ -33,6 +33,7 @@ static void trial_start(struct trial *trial, int faults, int concurrent, int ver
     trial->options.faults = faults;
     trial->options.concurrent = concurrent;
     trial->options.verify = verify;
+    trial->options.events = 1000;
     log_lines_connect(&trial->lines, &trial->options, SHALE_LOG_WARNING);
     memset(&trial->error, 0, sizeof trial->error);
     trial->before = process_resources_now();

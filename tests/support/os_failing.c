@@ -272,8 +272,9 @@ PASS_ON(OS_WRITES_FIND, writes_find,
          struct os_range *ranges, size_t maximum, uintptr_t *end),
         (os, writes, among, rearm, ranges, maximum, end))
 PASS_ON(OS_EVENT_SET, event_set, (const struct os *os, int event), (os, event))
-PASS_ON(OS_FAULTS_READ, faults_read, (const struct os *os, int faults, uintptr_t *addresses, size_t maximum),
-        (os, faults, addresses, maximum))
+PASS_ON(OS_FAULTS_READ, faults_read,
+        (const struct os *os, int faults, struct os_fault *waiting, size_t maximum),
+        (os, faults, waiting, maximum))
 
 /* ---- setting up ------------------------------------------------------------------------------------- */
 

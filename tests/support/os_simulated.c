@@ -297,7 +297,7 @@ static void hold(struct os_simulated *simulated, unsigned milliseconds)
     leave(simulated, 0);
 }
 
-static int simulated_faults_read(const struct os *os, int faults, uintptr_t *addresses, size_t maximum)
+static int simulated_faults_read(const struct os *os, int faults, struct os_fault *waiting, size_t maximum)
 {
     struct os_simulated *simulated = enter(os);
     (void)faults;
@@ -307,7 +307,8 @@ static int simulated_faults_read(const struct os *os, int faults, uintptr_t *add
         if (waiter->reported || !waiter->asleep)
             continue;
         waiter->reported = true;
-        addresses[count++] = (uintptr_t)simulated->view + waiter->page * simulated->page_size;
+        waiting[count++] =
+            (struct os_fault){.address = (uintptr_t)simulated->view + waiter->page * simulated->page_size};
     }
     unsigned milliseconds = count != 0 ? simulated->hold_reader : 0;
     simulated->reader_held = milliseconds != 0;
