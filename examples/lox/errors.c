@@ -22,12 +22,14 @@ static void print_trace(const struct thread *thread)
 bool runtime_error(struct thread *thread, const char *format, ...)
 {
     va_list arguments;
+    world_lock(thread, LOCK_OUTPUT);
     output_flush(&thread->world->output, thread->mutator);
     va_start(arguments, format);
     vfprintf(stderr, format, arguments);
     va_end(arguments);
     fputc('\n', stderr);
     print_trace(thread);
+    world_unlock(thread, LOCK_OUTPUT);
     return false;
 }
 
@@ -35,6 +37,7 @@ bool runtime_error_name(struct thread *thread, const char *before, struct string
 {
     shale_frame frame;
     shale_frame_push(thread->mutator, &frame, &name, 1);
+    world_lock(thread, LOCK_OUTPUT);
     output_flush(&thread->world->output, thread->mutator);
     shale_frame_pop(thread->mutator, &frame);
     fputs(before, stderr);
@@ -42,6 +45,7 @@ bool runtime_error_name(struct thread *thread, const char *before, struct string
     fputs(after, stderr);
     fputc('\n', stderr);
     print_trace(thread);
+    world_unlock(thread, LOCK_OUTPUT);
     return false;
 }
 

@@ -19,20 +19,19 @@ int interpret(struct thread *thread, const char *text, size_t length)
     case COMPILE_ERRORS:
         return EXIT_CODE_COMPILE_ERROR;
     case COMPILE_OUT_OF_MEMORY:
-        output_flush(&thread->world->output, thread->mutator);
-        fputs("Out of memory.\n[line 1] in script\n", stderr);
         return EXIT_CODE_RUNTIME_ERROR;
     }
     return vm_run(thread, closure) ? EXIT_CODE_DONE : EXIT_CODE_RUNTIME_ERROR;
 }
 
-/* The whole file with a NUL behind it, or NULL and errno. */
-static char *read_file(const char *path, size_t *length)
+/* The whole file with a NUL behind it; or NULL, and why in *error. */
+static char *read_file(const char *path, size_t *length, int *error)
 {
     FILE *file = fopen(path, "rb");
     char *text = NULL;
     size_t room = 0;
     *length = 0;
+    *error = errno;
     if (file == NULL)
         return NULL;
     for (;;) {
@@ -49,11 +48,10 @@ static char *read_file(const char *path, size_t *length)
             break;
     }
     bool whole = feof(file) && !ferror(file);
-    int error = errno;
+    *error = errno;
     fclose(file);
     if (!whole) {
         free(text);
-        errno = error;
         return NULL;
     }
     text[*length] = '\0';
@@ -63,36 +61,15 @@ static char *read_file(const char *path, size_t *length)
 int interpret_file(struct thread *thread, const char *path)
 {
     size_t length;
-    char *text = read_file(path, &length);
+    int error;
+    shale_enter_native(thread->mutator);
+    char *text = read_file(path, &length, &error);
+    shale_leave_native(thread->mutator);
     if (text == NULL) {
-        fprintf(stderr, "Could not read file \"%s\": %s.\n", path, strerror(errno));
+        fprintf(stderr, "Could not read file \"%s\": %s.\n", path, strerror(error));
         return EXIT_CODE_UNREADABLE;
     }
     int code = interpret(thread, text, length);
     free(text);
     return code;
-}
-
-static void prompt(struct thread *thread)
-{
-    output_text(&thread->world->output, thread->mutator, "> ", 2);
-    output_flush(&thread->world->output, thread->mutator);
-}
-
-int interpret_lines(struct thread *thread)
-{
-    char *line = NULL;
-    size_t room = 0;
-    for (;;) {
-        prompt(thread);
-        shale_enter_native(thread->mutator);
-        ssize_t length = getline(&line, &room, stdin);
-        shale_leave_native(thread->mutator);
-        if (length < 0)
-            break;
-        interpret(thread, line, (size_t)length);
-    }
-    free(line);
-    output_line_end(&thread->world->output, thread->mutator);
-    return EXIT_CODE_DONE;
 }

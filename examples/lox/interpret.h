@@ -13,7 +13,4 @@ int interpret(struct thread *thread, const char *text, size_t length);
 
 int interpret_file(struct thread *thread, const char *path);
 
-/* Reads lines from standard input and runs each, until there are no more. */
-int interpret_lines(struct thread *thread);
-
 #endif

@@ -1,5 +1,6 @@
 #include "objects.h"
 
+#include "extension.h"
 #include "shape.h"
 #include "table.h"
 
@@ -24,8 +25,10 @@ static bool register_code_types(struct types *types, shale_heap *heap, shale_err
     static const uint32_t function[] = {offsetof(struct function, code), offsetof(struct function, constants),
                                         offsetof(struct function, name), offsetof(struct function, lines)};
     static const uint32_t closure[] = {offsetof(struct closure, function)};
-    static const uint32_t method_cache[] = {offsetof(struct method_cache, method)};
-    static const uint32_t field_cache[] = {offsetof(struct field_cache, shape)};
+    static const uint32_t method_cache[] = {offsetof(struct method_cache, method),
+                                            offsetof(struct method_cache, rest)};
+    static const uint32_t field_cache[] = {offsetof(struct field_cache, shape),
+                                           offsetof(struct field_cache, rest)};
     bool ok = true;
     types->code = register_type(heap, &(shale_type_spec){.name = "code", .element_size = sizeof(union word)},
                                 &ok, error);
@@ -64,6 +67,13 @@ static bool register_class_types(struct types *types, shale_heap *heap, shale_er
                       &(shale_type_spec){FIXED(instance, instance), .element_size = sizeof(value),
                                          .element_values = first, .element_value_count = 1},
                       &ok, error);
+    types->overflow = register_type(heap,
+                                    &(shale_type_spec){.name = "overflow",
+                                                       .size = sizeof(struct overflow),
+                                                       .element_size = sizeof(value),
+                                                       .element_values = first,
+                                                       .element_value_count = 1},
+                                    &ok, error);
     types->bound_method = register_type(
         heap, &(shale_type_spec){FIXED(bound_method, bound), .values = bound_values, .value_count = 1}, &ok,
         error);
@@ -113,6 +123,8 @@ static bool register_data_types(struct types *types, shale_heap *heap, shale_err
 
 bool types_register(struct types *types, shale_heap *heap, shale_error *error)
 {
-    return register_code_types(types, heap, error) && register_class_types(types, heap, error) &&
-           register_data_types(types, heap, error);
+    bool ok = register_code_types(types, heap, error) && register_class_types(types, heap, error) &&
+              register_data_types(types, heap, error);
+    extension_types_register(types, heap, &ok, error);
+    return ok;
 }

@@ -15,7 +15,18 @@
 struct thread;
 
 /* What an object that TAG_OBJECT refers to begins with. */
-enum object_kind { KIND_CLASS = 1, KIND_BOUND_METHOD, KIND_NATIVE, KIND_FUNCTION };
+enum object_kind {
+    KIND_CLASS = 1,
+    KIND_BOUND_METHOD,
+    KIND_NATIVE,
+    KIND_FUNCTION,
+    KIND_OVERFLOW,
+    /* extension.h */
+    KIND_BOUND_NATIVE,
+    KIND_LIST,
+    KIND_THREAD,
+    KIND_WEAK
+};
 
 /* Immutable and interned. As many bytes as shale_length_of says, without an end mark. */
 struct string {
@@ -81,12 +92,19 @@ struct class
     uint32_t unused;
 };
 
-/* Fields are in `slots`; if there are more than there is room, the last slot refers to a struct values with the others. */
+/* Fields are in `slots`; if there are more than there is room, the last slot refers to a struct overflow with the others. A thread
+ * that writes to that slot as a field, at the same time, overwrites the reference: then those fields are lost [sharing]. */
 struct instance {
     struct shape *shape;
     uint32_t id;    /* the shape's */
     uint32_t limit; /* slots that hold fields */
     value slots[];
+};
+
+struct overflow {
+    uint32_t kind;
+    uint32_t unused;
+    value slots[]; /* as many as shale_length_of says */
 };
 
 struct bound_method {
@@ -105,26 +123,29 @@ struct native {
     native_function *function;
 };
 
-/* What a call site found last: immutable, so that threads that share the site see a whole one. */
+/* What a call site found, the newest first. Immutable, so that threads that share the site see whole ones. */
 struct method_cache {
-    uint32_t id; /* of the shape whose instances' method this is */
-    uint32_t unused;
+    uint32_t id;     /* of the shape whose instances' method this is */
+    uint32_t length; /* of the list from here on */
     struct closure *method;
+    struct method_cache *rest; /* NULL: no more */
 };
 
-/* What an assignment that added a field did last. Immutable as well. */
+/* What an assignment that added a field did; the rest as above. */
 struct field_cache {
     uint32_t id; /* of the shape before */
+    uint32_t length;
     uint32_t slot;
-    uint32_t next_id; /* of the shape after */
-    uint32_t unused;
+    uint32_t next_id;    /* of the shape after */
     struct shape *shape; /* after */
+    struct field_cache *rest;
 };
 
 /* The types of all these, registered with one heap. */
 struct types {
     const shale_type *string, *values, *cell, *global, *code, *lines, *function, *closure, *shape, *class,
-        *instance, *bound_method, *native, *method_cache, *field_cache, *table, *entries;
+        *instance, *overflow, *bound_method, *native, *method_cache, *field_cache, *table, *entries;
+    const shale_type *bound_native, *list, *thread_object, *weak_object;
 };
 
 bool types_register(struct types *types, shale_heap *heap, shale_error *error);

@@ -11,6 +11,10 @@ static const char usage_text[] =
     "that is\n"
     "read from standard input. Everything that the program makes lies in a Shale heap.\n"
     "\n"
+    "      --ext              with extensions: spawn, list, weak, gc, gcStats\n"
+    "      --gc-log           a line on standard error for each cycle of the collector\n"
+    "      --gc-stats         at the end, how long the collector held up threads\n"
+    "      --gc-trace FILE    writes what the collector did into a file for trace viewers (Chrome's format)\n"
     "      --heap SIZE        what the heap may grow to: 64M, auto (default: auto)\n"
     "      --faults HOW       who answers page faults while the heap is compacted: thread (default) or "
     "signal\n"
@@ -21,7 +25,15 @@ static const char usage_text[] =
     "read;\n"
     "1 other trouble.\n";
 
-enum { OPTION_HEAP = 256, OPTION_FAULTS, OPTION_VERSION };
+enum {
+    OPTION_EXT = 256,
+    OPTION_GC_LOG,
+    OPTION_GC_STATS,
+    OPTION_GC_TRACE,
+    OPTION_HEAP,
+    OPTION_FAULTS,
+    OPTION_VERSION
+};
 
 static void print_help(void)
 {
@@ -51,6 +63,18 @@ static bool set_heap_option(struct options *options, const char *name, const cha
 static bool apply(struct options *options, int option, int *exit_code)
 {
     switch (option) {
+    case OPTION_EXT:
+        options->extensions = true;
+        return true;
+    case OPTION_GC_LOG:
+        options->gc_log = true;
+        return true;
+    case OPTION_GC_STATS:
+        options->gc_stats = true;
+        return true;
+    case OPTION_GC_TRACE:
+        options->gc_trace = optarg;
+        return true;
     case OPTION_HEAP:
         return set_heap_option(options, "heap", optarg);
     case OPTION_FAULTS:
@@ -71,7 +95,11 @@ static bool apply(struct options *options, int option, int *exit_code)
 
 bool options_parse(struct options *options, int argc, char **argv, int *exit_code)
 {
-    static const struct option table[] = {{"heap", required_argument, NULL, OPTION_HEAP},
+    static const struct option table[] = {{"ext", no_argument, NULL, OPTION_EXT},
+                                          {"gc-log", no_argument, NULL, OPTION_GC_LOG},
+                                          {"gc-stats", no_argument, NULL, OPTION_GC_STATS},
+                                          {"gc-trace", required_argument, NULL, OPTION_GC_TRACE},
+                                          {"heap", required_argument, NULL, OPTION_HEAP},
                                           {"faults", required_argument, NULL, OPTION_FAULTS},
                                           {"version", no_argument, NULL, OPTION_VERSION},
                                           {"help", no_argument, NULL, 'h'},

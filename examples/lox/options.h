@@ -15,7 +15,10 @@ enum {
 
 struct options {
     shale_options heap;
-    const char *file; /* NULL: read lines and run each */
+    bool extensions;
+    bool gc_log, gc_stats;
+    const char *gc_trace; /* NULL: none */
+    const char *file;     /* NULL: read lines and run each */
 };
 
 /* False: the program is to end with *exit_code, and what there is to say has been said. */

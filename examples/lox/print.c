@@ -1,5 +1,6 @@
 #include "print.h"
 
+#include "extension.h"
 #include "thread.h"
 
 #include <stdio.h>
@@ -42,7 +43,28 @@ static void print_object(struct thread *thread, value word)
     case KIND_FUNCTION:
         print_function(thread, to_pointer(word));
         break;
+    case KIND_BOUND_NATIVE:
+        print_text(thread, "<native fn>");
+        break;
+    case KIND_LIST:
+        list_print(thread, word, 0);
+        break;
+    case KIND_THREAD:
+        print_text(thread, "<thread>");
+        break;
+    case KIND_WEAK:
+        print_text(thread, "<weak reference>");
+        break;
+    case KIND_OVERFLOW: /* only threads that race get hold of one */
+        print_text(thread, "<fields>");
+        break;
     }
+}
+
+static void print_instance(struct thread *thread, const struct instance *instance)
+{
+    const struct shape *shape = load_pointer(&instance->shape);
+    print_around(thread, "", shape->class->name, " instance");
 }
 
 static void print_number(struct thread *thread, double number)
@@ -64,11 +86,19 @@ void print_value(struct thread *thread, value word)
     else if (is_string(word))
         output_string(&thread->world->output, thread->mutator, to_pointer(word));
     else if (is_instance(word))
-        print_around(thread, "", ((struct instance *)to_pointer(word))->shape->class->name, " instance");
+        print_instance(thread, to_pointer(word));
     else if (is_closure(word))
         print_function(thread, ((struct closure *)to_pointer(word))->function);
     else if (has_tag(word, TAG_OBJECT))
         print_object(thread, word);
     else
         print_immediate(thread, word);
+}
+
+void print_line(struct thread *thread, const value *word)
+{
+    world_lock(thread, LOCK_OUTPUT);
+    print_value(thread, *word);
+    output_line_end(&thread->world->output, thread->mutator);
+    world_unlock(thread, LOCK_OUTPUT);
 }

@@ -5,7 +5,8 @@
 
 void scanner_start(struct scanner *scanner, const char *source, size_t length)
 {
-    *scanner = (struct scanner){.next = source, .end = source + length, .line = 1};
+    const char *end = memchr(source, '\0', length);
+    *scanner = (struct scanner){.next = source, .end = end != NULL ? end : source + length, .line = 1};
 }
 
 /* The byte `ahead` of the next one; NUL at the end. */
@@ -141,7 +142,7 @@ struct token scanner_next(struct scanner *scanner)
     default:
         break;
     }
-    const char *found = *start == '\0' ? NULL : strchr(single, *start);
+    const char *found = strchr(single, *start);
     if (found != NULL) /* their kinds are in the same order */
         return token_from(scanner, (enum token_kind)(found - single), start);
     return error_token(scanner, "Unexpected character.");

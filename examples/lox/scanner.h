@@ -59,7 +59,7 @@ struct token {
 
 struct scanner {
     const char *next;
-    const char *end; /* there is a NUL */
+    const char *end; /* the first NUL, as in the reference implementation, or what is behind the text */
     unsigned line;
 };
 

@@ -40,15 +40,27 @@ long shape_find(const struct shape *shape, const struct string *name)
     return NO_SLOT;
 }
 
+/* What the last inline slot refers to; NULL: no overflow array. */
+static struct overflow *overflow_of(const struct instance *instance, size_t limit)
+{
+    if (limit >= shale_length_of(instance))
+        return NULL;
+    value last = load_word(&instance->slots[limit]);
+    return is_kind(last, KIND_OVERFLOW) ? to_pointer(last) : NULL;
+}
+
 value *instance_slot(struct instance *instance, size_t slot, void **object)
 {
-    if (slot < instance->limit) {
+    size_t limit = load_half(&instance->limit);
+    if (slot < limit) {
         *object = instance;
         return &instance->slots[slot];
     }
-    struct values *more = to_pointer(instance->slots[instance->limit]);
+    struct overflow *more = overflow_of(instance, limit);
+    if (more == NULL || slot - limit >= shale_length_of(more))
+        return NULL;
     *object = more;
-    return &more->slots[slot - instance->limit];
+    return &more->slots[slot - limit];
 }
 
 /* ---- the next shape ------------------------------------------------------------------------------- */
@@ -132,55 +144,69 @@ static bool grow_overflow(struct thread *thread, struct step *step, size_t slot)
     bool first = step->instance->limit == inline_slots;
     size_t limit = inline_slots - 1;
     size_t size = (slot - limit) * 2 + 2;
-    struct values *more = shale_allocate_array(thread->mutator, thread->world->types.values, size);
+    struct overflow *more = shale_allocate_array(thread->mutator, thread->world->types.overflow, size);
     if (more == NULL)
         return false;
+    more->kind = KIND_OVERFLOW;
     struct instance *instance = step->instance;
     if (first) {
-        more->slots[0] = instance->slots[limit];
+        more->slots[0] = load_word(&instance->slots[limit]);
     } else {
-        const struct values *old = to_pointer(instance->slots[limit]);
-        memcpy(more->slots, old->slots, (slot - limit) * sizeof(value));
+        const struct overflow *old = overflow_of(instance, limit);
+        size_t count = old == NULL ? 0 : shale_length_of(old);
+        for (size_t i = 0; i < slot - limit; i++)
+            more->slots[i] = i < count ? load_word(&old->slots[i]) : VALUE_NIL;
     }
     shale_store_value(thread->mutator, instance, &instance->slots[limit], from_pointer(TAG_OBJECT, more));
-    instance->limit = (uint32_t)limit;
+    __atomic_store_n(&instance->limit, (uint32_t)limit, __ATOMIC_RELEASE);
     return true;
 }
 
 static bool make_room(struct thread *thread, struct step *step, size_t slot)
 {
-    const struct instance *instance = step->instance;
-    size_t inline_slots = shale_length_of(instance);
-    if (slot < instance->limit)
-        return true;
-    if (instance->limit < inline_slots) {
-        const struct values *more = to_pointer(instance->slots[instance->limit]);
-        if (slot - instance->limit < shale_length_of(more))
-            return true;
-    }
-    return grow_overflow(thread, step, slot);
+    void *object;
+    return instance_slot(step->instance, slot, &object) != NULL || grow_overflow(thread, step, slot);
 }
 
-bool instance_add_field(struct thread *thread, struct instance *instance, struct string *name, value content)
+/* The lock is held. The step's members and the content are roots. */
+static bool add_field(struct thread *thread, struct step *step, const value *content, struct shape_step *made)
 {
-    struct step step = {instance, instance->shape, name};
+    step->shape = load_pointer(&step->instance->shape);
+    if (made != NULL)
+        made->from = step->shape;
+    size_t slot = step->shape->count;
+    if (!make_room(thread, step, slot) ||
+        !(slot < SHAPE_FIELDS_MAX ? find_successor(thread, step) : extend_dictionary(thread, step)))
+        return false;
+    void *object;
+    value *place = instance_slot(step->instance, slot, &object);
+    if (place != NULL)
+        shale_store_value(thread->mutator, object, place, *content);
+    if (made != NULL)
+        made->to = step->shape;
+    shale_store(thread->mutator, step->instance, &step->instance->shape, step->shape);
+    __atomic_store_n(&step->instance->id, step->shape->id, __ATOMIC_RELAXED);
+    struct class *class = step->shape->class;
+    uint32_t count = step->shape->count;
+    if (load_half(&class->most_fields) < count && count <= SHAPE_FIELDS_MAX) {
+        __atomic_store_n(&class->most_fields, count, __ATOMIC_RELAXED);
+        if (load_half(&class->young) == 0 && load_half(&class->capacity) < count)
+            __atomic_store_n(&class->capacity, count, __ATOMIC_RELAXED);
+    }
+    return true;
+}
+
+bool instance_add_field(struct thread *thread, struct instance *instance, struct string *name, value content,
+                        struct shape_step *made)
+{
+    struct step step = {instance, NULL, name};
     shale_frame frame, value_frame;
     shale_frame_push(thread->mutator, &frame, &step, 3);
     shale_frame_push_values(thread->mutator, &value_frame, &content, 1);
-    size_t slot = instance->shape->count;
-    bool done = make_room(thread, &step, slot) &&
-                (slot < SHAPE_FIELDS_MAX ? find_successor(thread, &step) : extend_dictionary(thread, &step));
+    world_lock(thread, LOCK_SHAPES);
+    bool done = add_field(thread, &step, &content, made);
+    world_unlock(thread, LOCK_SHAPES);
     shale_frame_pop(thread->mutator, &value_frame);
     shale_frame_pop(thread->mutator, &frame);
-    if (!done)
-        return false;
-    void *object;
-    value *place = instance_slot(step.instance, slot, &object);
-    shale_store_value(thread->mutator, object, place, content);
-    shale_store(thread->mutator, step.instance, &step.instance->shape, step.shape);
-    step.instance->id = step.shape->id;
-    struct class *class = step.shape->class;
-    if (class->most_fields < step.shape->count && step.shape->count <= SHAPE_FIELDS_MAX)
-        class->most_fields = step.shape->count;
-    return true;
+    return done;
 }

@@ -54,19 +54,28 @@ static struct string *add(struct thread *thread, struct string *string)
     return status == SHALE_OK ? string : NULL;
 }
 
+/* With the lock. */
+static struct string *find_or_make(struct thread *thread, const struct content *content, uint32_t hash)
+{
+    struct string *string = find(thread, content, hash);
+    if (string != NULL)
+        return string;
+    string = shale_allocate_array(thread->mutator, thread->world->types.string, content->length);
+    if (string == NULL)
+        return NULL;
+    string->hash = hash;
+    memcpy(string->text, content->text, content->length);
+    return add(thread, string);
+}
+
 struct string *string_make(struct thread *thread, const char *text, size_t length)
 {
     struct content content = {text, length};
     uint32_t hash = hash_content(&content);
-    struct string *string = find(thread, &content, hash);
-    if (string != NULL)
-        return string;
-    string = shale_allocate_array(thread->mutator, thread->world->types.string, length);
-    if (string == NULL)
-        return NULL;
-    string->hash = hash;
-    memcpy(string->text, text, length);
-    return add(thread, string);
+    world_lock(thread, LOCK_STRINGS);
+    struct string *string = find_or_make(thread, &content, hash);
+    world_unlock(thread, LOCK_STRINGS);
+    return string;
 }
 
 /* Long strings are put together in the heap, and forgotten again if there was one of that content. */
@@ -85,10 +94,16 @@ static struct string *join_long(struct thread *thread, struct string *left, stru
         return NULL;
     memcpy(joined->text, local.left->text, left_length);
     memcpy(joined->text + left_length, local.right->text, right_length);
-    struct content content = {joined->text, left_length + right_length};
-    joined->hash = hash_content(&content);
-    struct string *there = find(thread, &content, joined->hash);
-    return there != NULL ? there : add(thread, joined);
+    joined->hash = hash_content(&(struct content){joined->text, left_length + right_length});
+    shale_frame_push(thread->mutator, &frame, &joined, 1);
+    world_lock(thread, LOCK_STRINGS);
+    shale_frame_pop(thread->mutator, &frame);
+    struct string *there =
+        find(thread, &(struct content){joined->text, left_length + right_length}, joined->hash);
+    if (there == NULL)
+        there = add(thread, joined);
+    world_unlock(thread, LOCK_STRINGS);
+    return there;
 }
 
 struct string *string_join(struct thread *thread, struct string *left, struct string *right)

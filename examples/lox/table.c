@@ -10,22 +10,36 @@ struct table *table_create(struct thread *thread)
     return shale_allocate(thread->mutator, thread->world->types.table);
 }
 
+/* Threads look into tables while another adds to them: an entry's content is there before its key [sharing]. */
+static struct string *key_of(const struct table_entry *entry)
+{
+    return to_pointer(load_word((const value *)&entry->key));
+}
+
+static struct table_entries *entries_of(const struct table *table)
+{
+    return to_pointer(load_word((const value *)&table->entries));
+}
+
 /* The entry that has the key, or that it would be put into. */
 static struct table_entry *look_up(struct table_entries *entries, const struct string *key)
 {
     size_t mask = shale_length_of(entries) - 1;
     size_t i = key->hash & mask;
-    while (entries->entry[i].key != key && entries->entry[i].key != NULL)
-        i = (i + 1) & mask;
-    return &entries->entry[i];
+    for (;; i = (i + 1) & mask) {
+        const struct string *there = key_of(&entries->entry[i]);
+        if (there == key || there == NULL)
+            return &entries->entry[i];
+    }
 }
 
 value *table_find(const struct table *table, const struct string *key)
 {
-    if (table->entries == NULL)
+    struct table_entries *entries = entries_of(table);
+    if (entries == NULL)
         return NULL;
-    struct table_entry *entry = look_up(table->entries, key);
-    return entry->key == key ? &entry->content : NULL;
+    struct table_entry *entry = look_up(entries, key);
+    return key_of(entry) == key ? &entry->content : NULL;
 }
 
 /* Makes room for `more` new keys. The table may move. */
@@ -91,18 +105,19 @@ bool table_add_all(struct thread *thread, struct table *to, struct table *from)
 {
     if (from->count == 0)
         return true;
+    /* Another thread may be adding to it: these are the entries that count. */
     struct {
-        struct table *to, *from;
-    } local = {to, from};
+        struct table *to;
+        struct table_entries *entries;
+    } local = {to, entries_of(from)};
     shale_frame frame;
+    bool done = true;
     shale_frame_push(thread->mutator, &frame, &local, 2);
-    bool grown = grow(thread, &local.to, from->count);
+    for (size_t i = 0; done && i < shale_length_of(local.entries); i++) {
+        struct table_entry *entry = &local.entries->entry[i];
+        struct string *key = key_of(entry);
+        done = key == NULL || table_set(thread, local.to, key, load_word(&entry->content));
+    }
     shale_frame_pop(thread->mutator, &frame);
-    if (!grown)
-        return false;
-    const struct table_entries *entries = local.from->entries;
-    for (size_t i = 0; i < shale_length_of(entries); i++)
-        if (entries->entry[i].key != NULL)
-            put(thread, local.to, entries->entry[i].key, entries->entry[i].content);
-    return true;
+    return done;
 }

@@ -29,8 +29,9 @@ struct call {
 struct thread {
     shale_mutator *mutator;
     struct world *world;
-    struct call *call; /* the newest; the first element: none */
-    value *touched;    /* registers from here on are zero */
+    struct call *call;                         /* the newest; the first element: none */
+    const struct native_method *native_method; /* of the receiver that is about to be called; else NULL */
+    value *touched;                            /* registers from here on are zero */
     value *registers;
     struct call calls[CALLS_MAX + 1]; /* the first is none: what called the first one */
 };

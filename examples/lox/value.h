@@ -95,6 +95,28 @@ static inline value from_pointer(enum value_tag tag, const void *object)
     return (uint64_t)tag << 48 | (uint64_t)(uintptr_t)object;
 }
 
+/* A word that other threads may write meanwhile [sharing]: the value is one that was written. The processors that matter order
+ * what is read through it after this; only a checking tool has to be told. */
+static inline value load_word(const value *place)
+{
+#if defined(__SANITIZE_THREAD__)
+    return __atomic_load_n(place, __ATOMIC_ACQUIRE);
+#else
+    return __atomic_load_n(place, __ATOMIC_RELAXED);
+#endif
+}
+
+/* The same of a pointer. */
+static inline void *load_pointer(const void *place)
+{
+    return to_pointer(load_word(place));
+}
+
+static inline uint32_t load_half(const uint32_t *place)
+{
+    return __atomic_load_n(place, __ATOMIC_RELAXED);
+}
+
 /* Equal strings are one object, so only numbers are not compared bit by bit: 0 is -0, and NaN is not itself. */
 static inline bool values_equal(value a, value b)
 {

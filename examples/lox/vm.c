@@ -71,7 +71,7 @@
 
 static bool run(struct thread *thread, const struct call *outermost, value *window, struct closure *closure)
 {
-#define LABEL(name) &&label_##name,
+#define LABEL(name) (const void *)&&label_##name,
     static const void *const labels[] = {OPERATIONS(LABEL)};
 #undef LABEL
     shale_mutator *mutator = thread->mutator;
@@ -97,7 +97,7 @@ static bool run(struct thread *thread, const struct call *outermost, value *wind
 
     CASE(GET_GLOBAL)
     {
-        value content = ((struct global *)to_pointer(K[i->b]))->content;
+        value content = load_word(&((struct global *)to_pointer(K[i->b]))->content);
         if (SHALE_UNLIKELY(content == VALUE_UNDEFINED))
             goto undefined_variable;
         R[i->a] = content;
@@ -107,7 +107,7 @@ static bool run(struct thread *thread, const struct call *outermost, value *wind
     CASE(SET_GLOBAL)
     {
         struct global *global = to_pointer(K[i->b]);
-        if (SHALE_UNLIKELY(global->content == VALUE_UNDEFINED))
+        if (SHALE_UNLIKELY(load_word(&global->content) == VALUE_UNDEFINED))
             goto undefined_variable;
         shale_store_value(mutator, global, &global->content, R[i->a]);
         NEXT();
@@ -121,7 +121,7 @@ static bool run(struct thread *thread, const struct call *outermost, value *wind
     }
 
     CASE(GET_CAPTURED)
-    R[i->a] = thread->call->closure->cells[i->b]->content;
+    R[i->a] = load_word(&thread->call->closure->cells[i->b]->content);
     NEXT();
 
     CASE(SET_CAPTURED)
@@ -143,7 +143,7 @@ static bool run(struct thread *thread, const struct call *outermost, value *wind
     NEXT();
 
     CASE(GET_CELL)
-    R[i->a] = ((struct cell *)to_pointer(R[i->b]))->content;
+    R[i->a] = load_word(&((struct cell *)to_pointer(R[i->b]))->content);
     NEXT();
 
     CASE(SET_CELL)
@@ -285,6 +285,26 @@ static bool run(struct thread *thread, const struct call *outermost, value *wind
         closure = to_pointer(*window);
         goto enter;
     }
+    if (is_kind(*window, KIND_CLASS)) {
+        struct class *class = to_pointer(*window);
+        uint32_t capacity = load_half(&class->capacity);
+        struct instance *instance =
+            load_half(&class->young) > 0 ? NULL : shale_allocate_array(mutator, types->instance, capacity);
+        if (SHALE_LIKELY(instance != NULL)) {
+            class = to_pointer(*window);
+            instance->shape = load_pointer(&class->root);
+            instance->id = load_half(&class->root_id);
+            instance->limit = capacity;
+            *window = from_pointer(TAG_INSTANCE, instance);
+            value initializer = load_word(&class->initializer);
+            if (SHALE_LIKELY(initializer != VALUE_NIL)) {
+                closure = to_pointer(initializer);
+                goto enter;
+            }
+            CHECK(count == 0 || call_wrong_count(thread, 0, count));
+            NEXT();
+        }
+    }
 call_value:
     closure = call_prepare(thread, window, count, &call_failed);
     if (closure != NULL)
@@ -299,8 +319,8 @@ call_value:
         AT();
         if (SHALE_LIKELY(is_instance(*window))) {
             const struct instance *instance = to_pointer(*window);
-            const struct method_cache *cache = to_pointer(K[i->c + 1]);
-            if (SHALE_LIKELY(cache->id == instance->id)) {
+            const struct method_cache *cache = to_pointer(load_word(&K[i->c + 1]));
+            if (SHALE_LIKELY(cache->id == load_half(&instance->id))) {
                 closure = cache->method;
                 goto enter;
             }
@@ -315,12 +335,12 @@ call_value:
     CASE(INVOKE_SUPER)
     {
         const struct class *super = to_pointer(R[ip->extra]);
-        const struct method_cache *cache = to_pointer(K[i->c + 1]);
+        const struct method_cache *cache = to_pointer(load_word(&K[i->c + 1]));
         count = i->b;
         window = &R[i->a];
         ip++;
         AT();
-        if (SHALE_LIKELY(cache->id == super->root_id)) {
+        if (SHALE_LIKELY(cache->id == load_half(&super->root_id))) {
             closure = cache->method;
             goto enter;
         }
@@ -394,8 +414,9 @@ leave : {
         if (SHALE_LIKELY(is_instance(receiver))) {
             const struct instance *instance = to_pointer(receiver);
             uint64_t cache = __atomic_load_n(&ip->bits, __ATOMIC_RELAXED);
-            if (SHALE_LIKELY((uint32_t)cache == instance->id && cache >> 32 < instance->limit)) {
-                R[i->a] = instance->slots[cache >> 32];
+            if (SHALE_LIKELY((uint32_t)cache == load_half(&instance->id) &&
+                             cache >> 32 < load_half(&instance->limit))) {
+                R[i->a] = load_word(&instance->slots[cache >> 32]);
                 ip++;
                 NEXT();
             }
@@ -412,16 +433,18 @@ leave : {
         if (SHALE_LIKELY(is_instance(receiver))) {
             struct instance *instance = to_pointer(receiver);
             uint64_t cache = __atomic_load_n(&ip->bits, __ATOMIC_RELAXED);
-            if (SHALE_LIKELY((uint32_t)cache == instance->id && cache >> 32 < instance->limit)) {
+            if (SHALE_LIKELY((uint32_t)cache == load_half(&instance->id) &&
+                             cache >> 32 < load_half(&instance->limit))) {
                 shale_store_value(mutator, instance, &instance->slots[cache >> 32], R[i->b]);
                 ip++;
                 NEXT();
             }
-            const struct field_cache *step = to_pointer(K[i->c + 1]);
-            if (SHALE_LIKELY(step->id == instance->id && step->slot < instance->limit)) {
+            const struct field_cache *step = to_pointer(load_word(&K[i->c + 1]));
+            if (SHALE_LIKELY(step->id == load_half(&instance->id) &&
+                             step->slot < load_half(&instance->limit))) {
                 shale_store_value(mutator, instance, &instance->slots[step->slot], R[i->b]);
                 shale_store(mutator, instance, &instance->shape, step->shape);
-                instance->id = step->next_id;
+                __atomic_store_n(&instance->id, step->next_id, __ATOMIC_RELAXED);
                 ip++;
                 NEXT();
             }
@@ -438,25 +461,41 @@ leave : {
     NEXT();
 
     CASE(PRINT)
-    print_value(thread, R[i->a]);
-    output_line_end(&thread->world->output, mutator);
+    print_line(thread, &R[i->a]);
     NEXT();
 
 undefined_variable:
     AT();
     runtime_error_name(thread, "Undefined variable '", ((struct global *)to_pointer(K[i->b]))->name, "'.");
 failed:
-    (void)types;
     return false;
+}
+
+static value *free_window(const struct thread *thread)
+{
+    return thread->call == thread->calls ? thread->registers : thread->call->top;
 }
 
 bool vm_run(struct thread *thread, struct closure *closure)
 {
     struct call *outermost = thread->call;
-    value *window = outermost == thread->calls ? thread->registers : outermost->top;
+    value *window = free_window(thread);
     /* Where the callee is read from by a trace of its own is its call; register 0 must be a value, though. */
     window[0] = from_pointer(TAG_CLOSURE, closure);
     bool done = run(thread, outermost, window, closure);
     thread->call = outermost;
+    return done;
+}
+
+bool vm_call(struct thread *thread, value callee, value *result)
+{
+    struct call *outermost = thread->call;
+    value *window = free_window(thread);
+    bool failed = false;
+    window[0] = callee;
+    struct closure *closure = call_prepare(thread, window, 0, &failed);
+    bool done = !failed && (closure == NULL || run(thread, outermost, window, closure));
+    thread->call = outermost;
+    *result = window[0];
     return done;
 }

@@ -8,4 +8,7 @@
  * error was reported. May collect. */
 bool vm_run(struct thread *thread, struct closure *closure);
 
+/* Calls a function or a bound method without arguments, when the thread is in no call. *result is a plain value. The same else. */
+bool vm_call(struct thread *thread, value callee, value *result);
+
 #endif

@@ -7,6 +7,7 @@
 bool world_fill(struct world *world, struct thread *thread)
 {
     shale_mutator *mutator = thread->mutator;
+    sharing_init(&world->sharing);
     world->strings = shale_handle_create(mutator, NULL);
     world->globals = shale_handle_create(mutator, NULL);
     world->init_name = shale_handle_create(mutator, NULL);
@@ -18,7 +19,7 @@ bool world_fill(struct world *world, struct thread *thread)
         return false;
     shale_handle_set(mutator, world->globals, table_create(thread));
     shale_handle_set(mutator, world->init_name, string_make(thread, "init", 4));
-    struct method_cache *cache = shale_allocate(mutator, world->types.method_cache);
+    struct field_cache *cache = shale_allocate(mutator, world->types.field_cache);
     if (cache == NULL)
         return false;
     cache->id = NO_SHAPE;
@@ -26,7 +27,13 @@ bool world_fill(struct world *world, struct thread *thread)
     return shale_handle_get(world->globals) != NULL && shale_handle_get(world->init_name) != NULL;
 }
 
-struct global *world_global(struct thread *thread, struct string *name)
+void world_end(struct world *world)
+{
+    sharing_destroy(&world->sharing);
+}
+
+/* With the lock. */
+static struct global *find_or_make_global(struct thread *thread, struct string *name)
 {
     struct world *world = thread->world;
     value *there = table_find(shale_handle_get(world->globals), name);
@@ -48,6 +55,17 @@ struct global *world_global(struct thread *thread, struct string *name)
     }
     shale_frame_pop(thread->mutator, &frame);
     return local.global;
+}
+
+struct global *world_global(struct thread *thread, struct string *name)
+{
+    shale_frame frame;
+    shale_frame_push(thread->mutator, &frame, &name, 1);
+    world_lock(thread, LOCK_GLOBALS);
+    shale_frame_pop(thread->mutator, &frame);
+    struct global *global = find_or_make_global(thread, name);
+    world_unlock(thread, LOCK_GLOBALS);
+    return global;
 }
 
 bool world_define_native(struct thread *thread, const char *name, native_function *function)

@@ -6,6 +6,7 @@
 
 #include "objects.h"
 #include "output.h"
+#include "sharing.h"
 
 struct thread;
 
@@ -16,13 +17,19 @@ struct world {
     shale_handle *globals;   /* a table from names to globals */
     shale_handle *init_name; /* the string "init" */
     shale_handle
-        *no_cache;         /* a struct method_cache that never matches; nor does it as a struct field_cache */
+        *no_cache;         /* a struct field_cache that never matches; nor does it as a struct method_cache */
     uint32_t newest_shape; /* id; written atomically */
+    shale_handle *statistics_class; /* of what gcStats returns; NULL without extensions */
+    struct gc_report *report;       /* NULL: none */
     struct output output;
+    struct sharing sharing;
 };
 
 /* Makes the shared objects. False when there is no memory for them. */
 bool world_fill(struct world *world, struct thread *thread);
+
+/* No other thread is left. Nothing may be run afterwards. */
+void world_end(struct world *world);
 
 /* The global variable of this name, which it becomes now if there was none. NULL when the heap is full. May collect. */
 struct global *world_global(struct thread *thread, struct string *name);
