@@ -154,6 +154,9 @@ final class Lru implements Workload {
             run.check(Integer.toUnsignedLong(entry.hash) + entry.value[0]);
             unlinkFromList(entry);
             unlinkFromChain(entry);
+            entry.newer = null;
+            entry.older = null;
+            entry.chain = null;
             live.remove(ENTRY_SIZE);
             live.remove(entry.key.length());
             live.remove((long) entry.value.length * Long.BYTES);
