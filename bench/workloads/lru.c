@@ -183,12 +183,21 @@ static void unlink_from_chain(struct memory *memory, const struct cache *cache, 
     memory_store(memory, before, &before->chain, entry->chain);
 }
 
+/* Else a word left on a stack that is scanned would keep, by way of a dead entry, all that were newer than it. */
+static void clear_links(struct memory *memory, struct entry *entry)
+{
+    memory_store(memory, entry, &entry->newer, NULL);
+    memory_store(memory, entry, &entry->older, NULL);
+    memory_store(memory, entry, &entry->chain, NULL);
+}
+
 static void evict_oldest(struct memory *memory, struct cache *cache, struct locals *local)
 {
     struct entry *entry = local->oldest;
     cache->checksum = checksum_add(cache->checksum, entry->hash + entry->value[0]);
     unlink_from_list(memory, local, entry);
     unlink_from_chain(memory, cache, local, entry);
+    clear_links(memory, entry);
     live_remove(&cache->live, 1, sizeof *entry);
     live_remove(&cache->live, 1, entry->key_length);
     live_remove(&cache->live, 1, entry->value_length * sizeof(uint64_t));

@@ -23,7 +23,7 @@
 enum {
     BYTES = 64 << 20,
     SLACK = 8 << 20, /* page tables; what the kernel counts in batches; what cmocka or Valgrind takes */
-    TICKS = 45   /* in which everything has been looked at: memory files are looked for at each twentieth */
+    TICKS = 45 /* in which everything has been looked at: memory files are looked for at each twentieth */
 };
 
 static void *map(int file)
