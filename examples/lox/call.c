@@ -22,20 +22,25 @@ bool call_check(struct thread *thread, const struct function *function, value *w
     return true;
 }
 
-/* From its first instances the class learns how many slots others are going to need. */
+/* From its first instances the class learns how many slots others are going to need. Threads may count at the same time, and
+ * lose some; any number of slots will do. */
 static void learn_capacity(struct class *class)
 {
     uint32_t most = load_half(&class->most_fields);
-    uint32_t young = load_half(&class->young) - 1;
-    __atomic_store_n(&class->young, young, __ATOMIC_RELAXED);
-    if (young == 0)
+    uint32_t young = load_half(&class->young);
+    uint32_t capacity = load_half(&class->capacity);
+    if (young > 0)
+        __atomic_store_n(&class->young, young - 1, __ATOMIC_RELAXED);
+    if (young == 1)
         __atomic_store_n(&class->capacity, most > 0 ? most : 1, __ATOMIC_RELAXED);
+    else if (young == 0 && capacity < most)
+        __atomic_store_n(&class->capacity, most, __ATOMIC_RELAXED);
 }
 
 static struct closure *instantiate(struct thread *thread, value *window, unsigned count, bool *failed)
 {
     struct class *class = to_pointer(window[0]);
-    size_t capacity = class->capacity;
+    size_t capacity = load_half(&class->capacity);
     struct instance *instance =
         shale_allocate_array(thread->mutator, thread->world->types.instance, capacity);
     if (instance == NULL) {
@@ -44,16 +49,14 @@ static struct closure *instantiate(struct thread *thread, value *window, unsigne
         return NULL;
     }
     class = to_pointer(window[0]);
-    instance->shape = class->root;
-    instance->id = class->root_id;
+    instance->shape = load_pointer(&class->root);
+    instance->id = load_half(&class->root_id);
     instance->limit = (uint32_t)capacity;
-    if (class->young > 0)
-        learn_capacity(class);
-    else if (class->capacity < class->most_fields)
-        class->capacity = class->most_fields;
+    learn_capacity(class);
     window[0] = from_pointer(TAG_INSTANCE, instance);
-    if (class->initializer != VALUE_NIL)
-        return to_pointer(class->initializer);
+    value initializer = load_word(&class->initializer);
+    if (initializer != VALUE_NIL)
+        return to_pointer(initializer);
     *failed = count != 0 && !wrong_count(thread, 0, count);
     return NULL;
 }
@@ -188,10 +191,28 @@ bool class_inherit(struct thread *thread, const value *from, const value *to)
     return table_add_all(thread, class->methods, super->methods) || out_of_memory(thread);
 }
 
+/* Another thread may have met the class when it only had what it inherited, and noted that method for its instances. Those that are
+ * made from now on are not meant by such notes. */
+static bool renew_root(struct thread *thread, const value *class_value)
+{
+    struct shape *root = shape_create_root(thread, to_pointer(*class_value));
+    if (root == NULL)
+        return false;
+    struct class *class = to_pointer(*class_value);
+    shale_store(thread->mutator, class, &class->root, root);
+    __atomic_store_n(&class->root_id, root->id, __ATOMIC_RELAXED);
+    return true;
+}
+
 bool class_add_method(struct thread *thread, const value *class_value, value name, value method)
 {
     struct class *class = to_pointer(*class_value);
+    bool overrides = table_find(class->methods, to_pointer(name)) != NULL;
     if (to_pointer(name) == shale_handle_get(thread->world->init_name))
         shale_store_value(thread->mutator, class, &class->initializer, method);
-    return table_set(thread, class->methods, to_pointer(name), method) || out_of_memory(thread);
+    if (!table_set(thread, class->methods, to_pointer(name), method))
+        return out_of_memory(thread);
+    if (!overrides || !__atomic_load_n(&thread->world->sharing.on, __ATOMIC_RELAXED))
+        return true;
+    return renew_root(thread, class_value) || out_of_memory(thread);
 }

@@ -42,7 +42,7 @@ static bool make_instance(struct thread *thread, value *place, const struct fiel
     for (size_t i = 0; !failed && i < count; i++) {
         struct string *name = string_make(thread, fields[i].name, strlen(fields[i].name));
         if (name == NULL ||
-            !instance_add_field(thread, to_pointer(*place), name, from_number(fields[i].number)))
+            !instance_add_field(thread, to_pointer(*place), name, from_number(fields[i].number), NULL))
             failed = !out_of_memory(thread);
     }
     return !failed;

@@ -88,30 +88,32 @@ struct closure *property_find_method(struct thread *thread, value *registers,
         return NULL;
     }
     struct instance *instance = to_pointer(*window);
-    long slot = shape_find(instance->shape, name);
+    const struct shape *shape = load_pointer(&instance->shape);
+    long slot = shape_find(shape, name);
     if (slot != NO_SLOT) {
         *window = field_at(instance, (size_t)slot);
         return NULL;
     }
-    struct closure *method = find_method(instance->shape->class, name);
+    struct closure *method = find_method(shape->class, name);
     if (method == NULL) {
         *failed = !undefined(thread, name);
         return NULL;
     }
-    return remember_method(thread, instruction, instance->id, method);
+    return remember_method(thread, instruction, shape->id, method);
 }
 
 struct closure *property_find_super_method(struct thread *thread, const struct instruction *instruction,
                                            const value *super, bool *failed)
 {
     const struct class *class = to_pointer(*super);
+    uint32_t id = load_half(&class->root_id); /* before looking, see renew_root */
     struct closure *method = find_method(class, name_of(thread, instruction));
     *failed = false;
     if (method == NULL) {
         *failed = !undefined(thread, name_of(thread, instruction));
         return NULL;
     }
-    return remember_method(thread, instruction, class->root_id, method);
+    return remember_method(thread, instruction, id, method);
 }
 
 bool property_get_super(struct thread *thread, value *registers, const struct instruction *instruction)
@@ -137,30 +139,33 @@ bool property_get(struct thread *thread, value *registers, const struct instruct
         return runtime_error(thread, "Only instances have properties.");
     }
     struct instance *instance = to_pointer(receiver);
-    long slot = shape_find(instance->shape, name);
+    const struct shape *shape = load_pointer(&instance->shape);
+    long slot = shape_find(shape, name);
     if (slot != NO_SLOT) {
-        remember_slot(cache, instance->shape, (size_t)slot);
+        remember_slot(cache, shape, (size_t)slot);
         registers[instruction->a] = field_at(instance, (size_t)slot);
         return true;
     }
-    struct closure *method = find_method(instance->shape->class, name);
+    struct closure *method = find_method(shape->class, name);
     if (method == NULL)
         return undefined(thread, name);
     return bind(thread, &registers[instruction->a], &registers[instruction->b], method);
 }
 
-/* Notes in the constant behind the name that instances of shape `id` got a field in `slot` and became `shape`. */
-static void remember_step(struct thread *thread, const struct instruction *instruction, uint32_t id,
-                          const value *receiver)
+/* Notes in the constant behind the name what gaining the field makes of a shape. All that is noted is of the two shapes, which do not
+ * change, and nothing of the instance, which another thread may have changed since. */
+static void remember_step(struct thread *thread, const struct instruction *instruction,
+                          const struct shape_step *step)
 {
+    if (step->from->id == 0 || step->to->id == 0)
+        return;
     struct field_cache *cache = shale_allocate(thread->mutator, thread->world->types.field_cache);
-    const struct instance *instance = to_pointer(*receiver);
     if (cache == NULL)
         return;
-    cache->id = id;
-    cache->slot = instance->shape->count - 1;
-    cache->next_id = instance->id;
-    cache->shape = instance->shape;
+    cache->id = step->from->id;
+    cache->slot = step->from->count;
+    cache->next_id = step->to->id;
+    cache->shape = step->to;
     value *constants = thread->call->constants;
     shale_store_value(thread->mutator, constants, &constants[instruction->c + 1],
                       from_pointer(TAG_OBJECT, cache));
@@ -174,19 +179,22 @@ bool property_set(struct thread *thread, value *registers, const struct instruct
     if (!is_instance(receiver))
         return runtime_error(thread, "Only instances have fields.");
     struct instance *instance = to_pointer(receiver);
-    uint32_t id = instance->id;
-    long slot = shape_find(instance->shape, name);
+    const struct shape *shape = load_pointer(&instance->shape);
+    long slot = shape_find(shape, name);
     if (slot != NO_SLOT) {
         void *object;
-        remember_slot(cache, instance->shape, (size_t)slot);
+        remember_slot(cache, shape, (size_t)slot);
         value *place = instance_slot(instance, (size_t)slot, &object);
         if (place != NULL)
             shale_store_value(thread->mutator, object, place, registers[instruction->b]);
         return true;
     }
-    if (!instance_add_field(thread, instance, name, registers[instruction->b]))
-        return out_of_memory(thread);
-    if (id != 0 && ((struct instance *)to_pointer(registers[instruction->a]))->id != 0)
-        remember_step(thread, instruction, id, &registers[instruction->a]);
-    return true;
+    struct shape_step step = {NULL, NULL};
+    shale_frame frame;
+    shale_frame_push(thread->mutator, &frame, &step, 2);
+    bool added = instance_add_field(thread, instance, name, registers[instruction->b], &step);
+    if (added)
+        remember_step(thread, instruction, &step);
+    shale_frame_pop(thread->mutator, &frame);
+    return added || out_of_memory(thread);
 }

@@ -154,8 +154,8 @@ static bool grow_overflow(struct thread *thread, struct step *step, size_t slot)
     } else {
         const struct overflow *old = overflow_of(instance, limit);
         size_t count = old == NULL ? 0 : shale_length_of(old);
-        for (size_t i = 0; i < count && i < slot - limit; i++)
-            more->slots[i] = load_word(&old->slots[i]);
+        for (size_t i = 0; i < slot - limit; i++)
+            more->slots[i] = i < count ? load_word(&old->slots[i]) : VALUE_NIL;
     }
     shale_store_value(thread->mutator, instance, &instance->slots[limit], from_pointer(TAG_OBJECT, more));
     __atomic_store_n(&instance->limit, (uint32_t)limit, __ATOMIC_RELEASE);
@@ -169,9 +169,11 @@ static bool make_room(struct thread *thread, struct step *step, size_t slot)
 }
 
 /* The lock is held. The step's members and the content are roots. */
-static bool add_field(struct thread *thread, struct step *step, const value *content)
+static bool add_field(struct thread *thread, struct step *step, const value *content, struct shape_step *made)
 {
-    step->shape = step->instance->shape;
+    step->shape = load_pointer(&step->instance->shape);
+    if (made != NULL)
+        made->from = step->shape;
     size_t slot = step->shape->count;
     if (!make_room(thread, step, slot) ||
         !(slot < SHAPE_FIELDS_MAX ? find_successor(thread, step) : extend_dictionary(thread, step)))
@@ -180,22 +182,25 @@ static bool add_field(struct thread *thread, struct step *step, const value *con
     value *place = instance_slot(step->instance, slot, &object);
     if (place != NULL)
         shale_store_value(thread->mutator, object, place, *content);
+    if (made != NULL)
+        made->to = step->shape;
     shale_store(thread->mutator, step->instance, &step->instance->shape, step->shape);
     __atomic_store_n(&step->instance->id, step->shape->id, __ATOMIC_RELAXED);
     struct class *class = step->shape->class;
-    if (class->most_fields < step->shape->count && step->shape->count <= SHAPE_FIELDS_MAX)
+    if (load_half(&class->most_fields) < step->shape->count && step->shape->count <= SHAPE_FIELDS_MAX)
         __atomic_store_n(&class->most_fields, step->shape->count, __ATOMIC_RELAXED);
     return true;
 }
 
-bool instance_add_field(struct thread *thread, struct instance *instance, struct string *name, value content)
+bool instance_add_field(struct thread *thread, struct instance *instance, struct string *name, value content,
+                        struct shape_step *made)
 {
-    struct step step = {instance, instance->shape, name};
+    struct step step = {instance, NULL, name};
     shale_frame frame, value_frame;
     shale_frame_push(thread->mutator, &frame, &step, 3);
     shale_frame_push_values(thread->mutator, &value_frame, &content, 1);
     world_lock(thread, LOCK_SHAPES);
-    bool done = add_field(thread, &step, &content);
+    bool done = add_field(thread, &step, &content, made);
     world_unlock(thread, LOCK_SHAPES);
     shale_frame_pop(thread->mutator, &value_frame);
     shale_frame_pop(thread->mutator, &frame);

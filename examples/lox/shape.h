@@ -22,8 +22,14 @@ struct shape *shape_create_root(struct thread *thread, struct class *class);
 /* Where instances of the shape have the field, or NO_SLOT. Does not collect. */
 long shape_find(const struct shape *shape, const struct string *name);
 
-/* Gives the instance a field that it does not have. False when the heap is full. May collect. */
-bool instance_add_field(struct thread *thread, struct instance *instance, struct string *name, value content);
+/* What giving an instance a field made of its shape. */
+struct shape_step {
+    struct shape *from, *to;
+};
+
+/* Gives the instance a field that it does not have. False when the heap is full. `step` is two roots, or NULL. May collect. */
+bool instance_add_field(struct thread *thread, struct instance *instance, struct string *name, value content,
+                        struct shape_step *step);
 
 /* The place of a field. `object` is set to what it is in, for the store. NULL if there is none, which only threads that race bring
  * about [sharing]. Does not collect. */

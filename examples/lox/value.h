@@ -106,6 +106,12 @@ static inline value load_word(const value *place)
 #endif
 }
 
+/* The same of a pointer. */
+static inline void *load_pointer(const void *place)
+{
+    return to_pointer(load_word(place));
+}
+
 static inline uint32_t load_half(const uint32_t *place)
 {
     return __atomic_load_n(place, __ATOMIC_RELAXED);

@@ -97,7 +97,7 @@ static bool run(struct thread *thread, const struct call *outermost, value *wind
 
     CASE(GET_GLOBAL)
     {
-        value content = ((struct global *)to_pointer(K[i->b]))->content;
+        value content = load_word(&((struct global *)to_pointer(K[i->b]))->content);
         if (SHALE_UNLIKELY(content == VALUE_UNDEFINED))
             goto undefined_variable;
         R[i->a] = content;
@@ -107,7 +107,7 @@ static bool run(struct thread *thread, const struct call *outermost, value *wind
     CASE(SET_GLOBAL)
     {
         struct global *global = to_pointer(K[i->b]);
-        if (SHALE_UNLIKELY(global->content == VALUE_UNDEFINED))
+        if (SHALE_UNLIKELY(load_word(&global->content) == VALUE_UNDEFINED))
             goto undefined_variable;
         shale_store_value(mutator, global, &global->content, R[i->a]);
         NEXT();
@@ -121,7 +121,7 @@ static bool run(struct thread *thread, const struct call *outermost, value *wind
     }
 
     CASE(GET_CAPTURED)
-    R[i->a] = thread->call->closure->cells[i->b]->content;
+    R[i->a] = load_word(&thread->call->closure->cells[i->b]->content);
     NEXT();
 
     CASE(SET_CAPTURED)
@@ -143,7 +143,7 @@ static bool run(struct thread *thread, const struct call *outermost, value *wind
     NEXT();
 
     CASE(GET_CELL)
-    R[i->a] = ((struct cell *)to_pointer(R[i->b]))->content;
+    R[i->a] = load_word(&((struct cell *)to_pointer(R[i->b]))->content);
     NEXT();
 
     CASE(SET_CELL)
@@ -299,8 +299,8 @@ call_value:
         AT();
         if (SHALE_LIKELY(is_instance(*window))) {
             const struct instance *instance = to_pointer(*window);
-            const struct method_cache *cache = to_pointer(K[i->c + 1]);
-            if (SHALE_LIKELY(cache->id == instance->id)) {
+            const struct method_cache *cache = to_pointer(load_word(&K[i->c + 1]));
+            if (SHALE_LIKELY(cache->id == load_half(&instance->id))) {
                 closure = cache->method;
                 goto enter;
             }
@@ -315,12 +315,12 @@ call_value:
     CASE(INVOKE_SUPER)
     {
         const struct class *super = to_pointer(R[ip->extra]);
-        const struct method_cache *cache = to_pointer(K[i->c + 1]);
+        const struct method_cache *cache = to_pointer(load_word(&K[i->c + 1]));
         count = i->b;
         window = &R[i->a];
         ip++;
         AT();
-        if (SHALE_LIKELY(cache->id == super->root_id)) {
+        if (SHALE_LIKELY(cache->id == load_half(&super->root_id))) {
             closure = cache->method;
             goto enter;
         }
@@ -394,8 +394,9 @@ leave : {
         if (SHALE_LIKELY(is_instance(receiver))) {
             const struct instance *instance = to_pointer(receiver);
             uint64_t cache = __atomic_load_n(&ip->bits, __ATOMIC_RELAXED);
-            if (SHALE_LIKELY((uint32_t)cache == instance->id && cache >> 32 < instance->limit)) {
-                R[i->a] = instance->slots[cache >> 32];
+            if (SHALE_LIKELY((uint32_t)cache == load_half(&instance->id) &&
+                             cache >> 32 < load_half(&instance->limit))) {
+                R[i->a] = load_word(&instance->slots[cache >> 32]);
                 ip++;
                 NEXT();
             }
@@ -412,16 +413,18 @@ leave : {
         if (SHALE_LIKELY(is_instance(receiver))) {
             struct instance *instance = to_pointer(receiver);
             uint64_t cache = __atomic_load_n(&ip->bits, __ATOMIC_RELAXED);
-            if (SHALE_LIKELY((uint32_t)cache == instance->id && cache >> 32 < instance->limit)) {
+            if (SHALE_LIKELY((uint32_t)cache == load_half(&instance->id) &&
+                             cache >> 32 < load_half(&instance->limit))) {
                 shale_store_value(mutator, instance, &instance->slots[cache >> 32], R[i->b]);
                 ip++;
                 NEXT();
             }
-            const struct field_cache *step = to_pointer(K[i->c + 1]);
-            if (SHALE_LIKELY(step->id == instance->id && step->slot < instance->limit)) {
+            const struct field_cache *step = to_pointer(load_word(&K[i->c + 1]));
+            if (SHALE_LIKELY(step->id == load_half(&instance->id) &&
+                             step->slot < load_half(&instance->limit))) {
                 shale_store_value(mutator, instance, &instance->slots[step->slot], R[i->b]);
                 shale_store(mutator, instance, &instance->shape, step->shape);
-                instance->id = step->next_id;
+                __atomic_store_n(&instance->id, step->next_id, __ATOMIC_RELAXED);
                 ip++;
                 NEXT();
             }
