@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# What docs/embedding.md shows must be what there is. Each of its blocks of C says in the line that opens it where it is from:
+#
+#   ```c FILE      occurs in that file as it stands, but for white space
+#   ```c compile   compiles against the public header
+#
+# Also, each of the library's names and options that the guide mentions must exist, and each link lead to a file, and
+# where it names a heading, to that.
+#
+#   TEST_SOURCE   the source folder
+set -uo pipefail
+export LC_ALL=C
+
+source_folder=${TEST_SOURCE:?TEST_SOURCE must name the source folder}
+cd "$source_folder" || exit 1
+guide=docs/embedding.md
+temporary=$(mktemp -d)
+trap 'rm -rf "$temporary"' EXIT
+failures=0
+
+fail() {
+    echo "FAIL  $1"
+    failures=$((failures + 1))
+}
+
+# ---- blocks: one file each, and a list "NAME LINE MARK" ------------------------------------------
+
+awk -v folder="$temporary" '
+    /^```/ && !inside { inside = 1; count++; mark = $0; sub(/^```/, "", mark); name = folder "/block" count
+                        print name, FNR, mark; printf "" > name; next }
+    /^```/            { inside = 0; close(name); next }
+    inside            { print > name }
+    END               { if (inside) print "unended", FNR }' "$guide" >"$temporary/list"
+
+grep -q '^unended' "$temporary/list" && fail "$guide: a block does not end"
+
+without_space() { tr -d ' \t\n' <"$1"; }
+
+blocks=0
+while read -r block line language mark; do
+    case $language:$mark in
+        c:compile)
+            {
+                echo '#include <shale/shale.h>'
+                echo '#include <unistd.h>'
+                cat "$block"
+            } >"$temporary/block.c"
+            "${CC:-cc}" -std=gnu17 -Wall -Wextra -Werror -Wno-unused-function -fsyntax-only -Iinclude \
+                "$temporary/block.c" || fail "$guide:$line: does not compile"
+            ;;
+        c:?*)
+            if [[ ! -f $mark ]]; then
+                fail "$guide:$line: there is no file $mark"
+            elif [[ ! -s $block ]]; then
+                fail "$guide:$line: the block is empty"
+            elif [[ $(without_space "$mark") != *"$(without_space "$block")"* ]]; then
+                fail "$guide:$line: this is not in $mark (any more):"
+                sed 's/^/      /' "$block"
+            fi
+            ;;
+        *) fail "$guide:$line: a block must say \"c FILE\" or \"c compile\"" ;;
+    esac
+    blocks=$((blocks + 1))
+done < <(grep -v '^unended' "$temporary/list")
+((blocks >= 20)) || fail "only $blocks blocks were found in $guide"
+
+# ---- names ----------------------------------------------------------------------------------------
+
+# Options' names stand in the library's table in lower case.
+is_option() { grep -q "{\"$(tr '[:upper:]' '[:lower:]' <<<"${1#SHALE_}")\"," runtime/options.c; }
+
+for name in $(grep -oE '\b(shale|SHALE)_[A-Za-z0-9_]*[A-Za-z0-9]' "$guide" | sort -u); do
+    grep -qw -- "$name" include/shale/*.h || is_option "$name" || fail "$guide: there is no $name"
+done
+
+# ---- links ----------------------------------------------------------------------------------------
+
+anchors() { # the headings of a file as links name them
+    sed -n 's/^##* //p' "$1" | tr '[:upper:]' '[:lower:]' | sed 's/[^a-z0-9 _-]//g; s/ /-/g'
+}
+
+for link in $(grep -oE '\]\([^)]+\)' "$guide" | sed 's/^](//; s/)$//' | sort -u); do
+    file=${link%%#*} anchor=
+    [[ $link == *'#'* ]] && anchor=${link#*#}
+    target=$guide
+    [[ -n $file ]] && target=docs/$file
+    if [[ ! -e $target ]]; then
+        fail "$guide: the link $link leads nowhere"
+    elif [[ -n $anchor ]] && ! anchors "$target" | grep -qx -- "$anchor"; then
+        fail "$guide: the link $link leads to no heading"
+    fi
+done
+
+((failures == 0)) && echo "ok    $blocks blocks of code, names and links of $guide"
+exit $((failures > 0))
