@@ -4,8 +4,8 @@
 #   ```c FILE      occurs in that file as it stands, but for white space
 #   ```c compile   compiles against the public header
 #
-# Also, each of the library's names and options that the guide mentions must exist, and each link lead to a file, and
-# where it names a heading, to that.
+# Also, the names and options that the guide mentions must exist, and each link lead to a file, and where it names a
+# heading, to that.
 #
 #   TEST_SOURCE   the source folder
 set -uo pipefail
@@ -71,6 +71,11 @@ is_option() { grep -q "{\"$(tr '[:upper:]' '[:lower:]' <<<"${1#SHALE_}")\"," run
 
 for name in $(grep -oE '\b(shale|SHALE)_[A-Za-z0-9_]*[A-Za-z0-9]' "$guide" | sort -u); do
     grep -qw -- "$name" include/shale/*.h || is_option "$name" || fail "$guide: there is no $name"
+done
+
+# Names between backquotes that are written like C's are the library's or the examples'.
+for name in $(grep -oE '`[a-z]+(_[a-z]+)+`' "$guide" | tr -d '`' | sort -u); do
+    grep -rqw --include='*.[ch]' -- "$name" include examples || fail "$guide: nothing is named $name"
 done
 
 # ---- links ----------------------------------------------------------------------------------------
