@@ -69,14 +69,14 @@ done < <(grep -v '^unended' "$temporary/list")
 # Options' names stand in the library's table in lower case.
 is_option() { grep -q "{\"$(tr '[:upper:]' '[:lower:]' <<<"${1#SHALE_}")\"," runtime/options.c; }
 
-for name in $(grep -oE '\b(shale|SHALE)_[A-Za-z0-9_]*[A-Za-z0-9]' "$guide" | sort -u); do
+while read -r name; do
     grep -qw -- "$name" include/shale/*.h || is_option "$name" || fail "$guide: there is no $name"
-done
+done < <(grep -oE '\b(shale|SHALE)_[A-Za-z0-9_]*[A-Za-z0-9]' "$guide" | sort -u)
 
 # Names between backquotes that are written like C's are the library's or the examples'.
-for name in $(grep -oE '`[a-z]+(_[a-z]+)+`' "$guide" | tr -d '`' | sort -u); do
+while read -r name; do
     grep -rqw --include='*.[ch]' -- "$name" include examples || fail "$guide: nothing is named $name"
-done
+done < <(grep -oE '[`][a-z]+(_[a-z]+)+[`]' "$guide" | tr -d '`' | sort -u)
 
 # ---- links ----------------------------------------------------------------------------------------
 
@@ -84,7 +84,7 @@ anchors() { # the headings of a file as links name them
     sed -n 's/^##* //p' "$1" | tr '[:upper:]' '[:lower:]' | sed 's/[^a-z0-9 _-]//g; s/ /-/g'
 }
 
-for link in $(grep -oE '\]\([^)]+\)' "$guide" | sed 's/^](//; s/)$//' | sort -u); do
+while read -r link; do
     file=${link%%#*} anchor=
     [[ $link == *'#'* ]] && anchor=${link#*#}
     target=$guide
@@ -94,7 +94,7 @@ for link in $(grep -oE '\]\([^)]+\)' "$guide" | sed 's/^](//; s/)$//' | sort -u)
     elif [[ -n $anchor ]] && ! anchors "$target" | grep -qx -- "$anchor"; then
         fail "$guide: the link $link leads to no heading"
     fi
-done
+done < <(grep -oE '\]\([^)]+\)' "$guide" | sed 's/^](//; s/)$//' | sort -u)
 
 ((failures == 0)) && echo "ok    $blocks blocks of code, names and links of $guide"
 exit $((failures > 0))
