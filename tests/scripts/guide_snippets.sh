@@ -76,7 +76,7 @@ done < <(grep -oE '\b(shale|SHALE)_[A-Za-z0-9_]*[A-Za-z0-9]' "$guide" | sort -u)
 # Names between backquotes that are written like C's are the library's or the examples'.
 while read -r name; do
     grep -rqw --include='*.[ch]' -- "$name" include examples || fail "$guide: nothing is named $name"
-done < <(grep -oE '[`][a-z]+(_[a-z]+)+[`]' "$guide" | tr -d '`' | sort -u)
+done < <(tr '\140' '\n' <"$guide" | grep -xE '[a-z]+(_[a-z]+)+' | sort -u)
 
 # ---- links ----------------------------------------------------------------------------------------
 
