@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# What docs/embedding.md shows must be what there is. Each of its blocks of C says in the line that opens it where it is from:
+# What docs/embedding.md shows must be what there is. The first line of each of its blocks of C says where it is from:
 #
-#   ```c FILE      occurs in that file as it stands, but for white space
-#   ```c compile   compiles against the public header
+#   // FILE                     the rest occurs in that file as it stands, but for white space
+#   // compiles as it stands    against the public header
 #
 # Also, the names and options that the guide mentions must exist, and each link lead to a file, and where it names a
 # heading, to that.
@@ -23,43 +23,52 @@ fail() {
     failures=$((failures + 1))
 }
 
-# ---- blocks: one file each, and a list "NAME LINE MARK" ------------------------------------------
+# ---- blocks: one file each, and a list "FILE LINE OPENING" ----------------------------------------
 
 awk -v folder="$temporary" '
-    /^```/ && !inside { inside = 1; count++; mark = $0; sub(/^```/, "", mark); name = folder "/block" count
-                        print name, FNR, mark; printf "" > name; next }
+    /^```/ && !inside { inside = 1; count++; opening = $0; name = folder "/block" count
+                        print name, FNR, opening; printf "" > name; next }
     /^```/            { inside = 0; close(name); next }
     inside            { print > name }
     END               { if (inside) print "unended", FNR }' "$guide" >"$temporary/list"
 
 grep -q '^unended' "$temporary/list" && fail "$guide: a block does not end"
 
-without_space() { tr -d ' \t\n' <"$1"; }
+check_compiled() { # check_compiled WHERE BLOCK
+    {
+        echo '#include <shale/shale.h>'
+        echo '#include <unistd.h>'
+        cat "$2"
+    } >"$temporary/block.c"
+    "${CC:-cc}" -std=gnu17 -Wall -Wextra -Werror -Wno-unused-function -fsyntax-only -Iinclude \
+        "$temporary/block.c" || fail "$1: does not compile"
+}
+
+without_space() { tr -d ' \t\n'; }
+
+check_cut() { # check_cut WHERE BLOCK FILE
+    local code
+    code=$(tail -n +2 "$2" | without_space)
+    if [[ ! -f $3 ]]; then
+        fail "$1: there is no file $3"
+    elif [[ -z $code ]]; then
+        fail "$1: the block is empty"
+    elif [[ $(without_space <"$3") != *"$code"* ]]; then
+        fail "$1: this is not in $3 (any more):"
+        tail -n +2 "$2" | sed 's/^/      /'
+    fi
+}
 
 blocks=0
-while read -r block line language mark; do
-    case $language:$mark in
-        c:compile)
-            {
-                echo '#include <shale/shale.h>'
-                echo '#include <unistd.h>'
-                cat "$block"
-            } >"$temporary/block.c"
-            "${CC:-cc}" -std=gnu17 -Wall -Wextra -Werror -Wno-unused-function -fsyntax-only -Iinclude \
-                "$temporary/block.c" || fail "$guide:$line: does not compile"
-            ;;
-        c:?*)
-            if [[ ! -f $mark ]]; then
-                fail "$guide:$line: there is no file $mark"
-            elif [[ ! -s $block ]]; then
-                fail "$guide:$line: the block is empty"
-            elif [[ $(without_space "$mark") != *"$(without_space "$block")"* ]]; then
-                fail "$guide:$line: this is not in $mark (any more):"
-                sed 's/^/      /' "$block"
-            fi
-            ;;
-        *) fail "$guide:$line: a block must say \"c FILE\" or \"c compile\"" ;;
-    esac
+while read -r block line opening; do
+    first=$(head -n 1 "$block")
+    if [[ $opening != '```c' || $first != '// '* ]]; then
+        fail "$guide:$line: a block must be of C, and begin with a comment that says where it is from"
+    elif [[ $first == '// compiles as it stands' ]]; then
+        check_compiled "$guide:$line" "$block"
+    else
+        check_cut "$guide:$line" "$block" "${first#// }"
+    fi
     blocks=$((blocks + 1))
 done < <(grep -v '^unended' "$temporary/list")
 ((blocks >= 20)) || fail "only $blocks blocks were found in $guide"
