@@ -42,6 +42,8 @@ prefix=$temporary/moved
 mv "$temporary/first" "$prefix" || exit 1
 libraries=$(dirname "$(find "$prefix" -name libshale.a)")
 
+check "manual page" test -s "$prefix/share/man/man3/shale.3"
+
 # ---- pkg-config ---------------------------------------------------------------------------------
 
 export PKG_CONFIG_PATH=$libraries/pkgconfig
