@@ -4,6 +4,8 @@
 # libc6-dbg: Valgrind cannot start on a stripped dynamic loader without it.
 PACKAGES=(gcc g++ cmake ninja-build pkg-config libatomic-ops-dev libbenchmark-dev libcmocka-dev
     valgrind libc6-dbg)
+# Lines that are typed into shale-lox can be edited with it.
+EXAMPLE_PACKAGES=(libedit-dev)
 # What benchmarks compare with. Without them everything is built but those comparisons.
 BENCH_PACKAGES=(libgc-dev libmimalloc-dev)
 CHECK_PACKAGES=(clang-format clang-tidy cppcheck python3)
@@ -35,7 +37,7 @@ install_packages() {
 
 need_for() { # need_for build|bench|check|model
     case $1 in
-        build) need "${PACKAGES[@]}" ;;
+        build) need "${PACKAGES[@]}" && want "${EXAMPLE_PACKAGES[@]}" ;;
         bench) want "${BENCH_PACKAGES[@]}" ;;
         check) need "${CHECK_PACKAGES[@]}" ;;
         model) need "${MODEL_PACKAGES[@]}" ;;

@@ -6,7 +6,7 @@
 #include "table.h"
 #include "thread.h"
 
-static bool wrong_count(struct thread *thread, unsigned expected, unsigned count)
+bool call_wrong_count(struct thread *thread, unsigned expected, unsigned count)
 {
     return runtime_error(thread, "Expected %u arguments but got %u.", expected, count);
 }
@@ -14,7 +14,7 @@ static bool wrong_count(struct thread *thread, unsigned expected, unsigned count
 bool call_check(struct thread *thread, const struct function *function, value *window, unsigned count)
 {
     if (function->arity != count)
-        return wrong_count(thread, function->arity, count);
+        return call_wrong_count(thread, function->arity, count);
     if (thread->call == &thread->calls[CALLS_MAX])
         return runtime_error(thread, "Stack overflow.");
     if (thread->touched < window + function->registers)
@@ -22,21 +22,19 @@ bool call_check(struct thread *thread, const struct function *function, value *w
     return true;
 }
 
-/* From its first instances the class learns how many slots others are going to need. Threads may count at the same time, and
- * lose some; any number of slots will do. */
+/* From its first instances the class learns how many slots others are going to need: shape.c raises it where that was
+ * not enough. Threads may count at the same time, and lose some; any number of slots will do. */
 static void learn_capacity(struct class *class)
 {
     uint32_t most = load_half(&class->most_fields);
     uint32_t young = load_half(&class->young);
-    uint32_t capacity = load_half(&class->capacity);
     if (young > 0)
         __atomic_store_n(&class->young, young - 1, __ATOMIC_RELAXED);
     if (young == 1)
         __atomic_store_n(&class->capacity, most > 0 ? most : 1, __ATOMIC_RELAXED);
-    else if (young == 0 && capacity < most)
-        __atomic_store_n(&class->capacity, most, __ATOMIC_RELAXED);
 }
 
+/* The interpreter's loop does the same for classes that have learnt, if there is memory. */
 static struct closure *instantiate(struct thread *thread, value *window, unsigned count, bool *failed)
 {
     struct class *class = to_pointer(window[0]);
@@ -57,7 +55,7 @@ static struct closure *instantiate(struct thread *thread, value *window, unsigne
     value initializer = load_word(&class->initializer);
     if (initializer != VALUE_NIL)
         return to_pointer(initializer);
-    *failed = count != 0 && !wrong_count(thread, 0, count);
+    *failed = count != 0 && !call_wrong_count(thread, 0, count);
     return NULL;
 }
 

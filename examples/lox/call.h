@@ -14,6 +14,9 @@ struct closure *call_prepare(struct thread *thread, value *window, unsigned coun
  * registers of a call and returns true. Does not collect if it returns true. */
 bool call_check(struct thread *thread, const struct function *function, value *window, unsigned count);
 
+/* Reports that something that wants `expected` arguments was given `count`. Always false. */
+bool call_wrong_count(struct thread *thread, unsigned expected, unsigned count);
+
 /* Puts new objects into registers. False when memory is out. May collect. */
 bool make_class(struct thread *thread, value *to, value name);
 bool make_closure(struct thread *thread, value *registers, const struct instruction *instruction,

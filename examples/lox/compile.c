@@ -3,6 +3,7 @@
 #include "lower.h"
 #include "thread.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Slot 0 is the receiver's, or the function's own. A function in a method captures the method's `this`, so there it has no name. */
@@ -103,10 +104,17 @@ void compile_function(struct parser *parser, enum function_role role)
     parser_leave(parser);
 }
 
+static enum compile_result out_of_memory_at(const struct parser *parser)
+{
+    output_flush(&parser->thread->world->output, parser->thread->mutator);
+    fprintf(stderr, "Out of memory.\n[line %u] in script\n", parser->previous.line);
+    return COMPILE_OUT_OF_MEMORY;
+}
+
 static enum compile_result finish(struct parser *parser, struct function *function, struct closure **closure)
 {
     if (parser->out_of_memory)
-        return COMPILE_OUT_OF_MEMORY;
+        return out_of_memory_at(parser);
     if (parser->failed)
         return COMPILE_ERRORS;
     shale_frame frame;
@@ -114,7 +122,7 @@ static enum compile_result finish(struct parser *parser, struct function *functi
     *closure = shale_allocate_array(parser->thread->mutator, parser->thread->world->types.closure, 0);
     shale_frame_pop(parser->thread->mutator, &frame);
     if (*closure == NULL)
-        return COMPILE_OUT_OF_MEMORY;
+        return out_of_memory_at(parser);
     (*closure)->function = function;
     return COMPILE_DONE;
 }

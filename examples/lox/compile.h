@@ -21,7 +21,7 @@
 
 enum compile_result { COMPILE_DONE, COMPILE_ERRORS, COMPILE_OUT_OF_MEMORY };
 
-/* Compiles a program. Errors have been reported when it returns COMPILE_ERRORS. There must be a NUL behind the text. Else
+/* Compiles a program. What keeps it from that has been reported. There must be a NUL behind the text.
  * *closure is what to run: it is a plain address. May collect. */
 enum compile_result compile(struct thread *thread, const char *text, size_t length, struct closure **closure);
 

@@ -1,5 +1,7 @@
 #include "compile.h"
 
+#include "thread.h"
+
 #include <stdlib.h>
 
 enum { CONDITION_COPIED_MAX = 12 }; /* operations of a loop's condition that are worth a second copy */
@@ -292,6 +294,7 @@ static void compile_class(struct parser *parser)
 
 void compile_declaration(struct parser *parser)
 {
+    shale_poll(parser->thread->mutator);
     if (parser_match(parser, TOKEN_CLASS))
         compile_class(parser);
     else if (parser_match(parser, TOKEN_FUN))

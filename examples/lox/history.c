@@ -1,6 +1,6 @@
 #include "history.h"
 
-#ifdef LOX_LIBEDIT
+#ifdef LOX_HAVE_LIBEDIT
 
 #include <editline/readline.h>
 #include <limits.h>

@@ -1,5 +1,5 @@
 /*
- * What was typed in former sessions: shale-lox/history in $XDG_STATE_HOME, or ~/.shale_lox_history. Trouble with the file is no
+ * What was typed in former sessions, for lines.c: shale-lox/history in $XDG_STATE_HOME, or ~/.shale_lox_history. Trouble with the file is no
  * reason to bother anybody. Without libedit nothing is kept.
  */
 #ifndef LOX_HISTORY_H

@@ -19,20 +19,19 @@ int interpret(struct thread *thread, const char *text, size_t length)
     case COMPILE_ERRORS:
         return EXIT_CODE_COMPILE_ERROR;
     case COMPILE_OUT_OF_MEMORY:
-        output_flush(&thread->world->output, thread->mutator);
-        fputs("Out of memory.\n[line 1] in script\n", stderr);
         return EXIT_CODE_RUNTIME_ERROR;
     }
     return vm_run(thread, closure) ? EXIT_CODE_DONE : EXIT_CODE_RUNTIME_ERROR;
 }
 
-/* The whole file with a NUL behind it, or NULL and errno. */
-static char *read_file(const char *path, size_t *length)
+/* The whole file with a NUL behind it; or NULL, and why in *error. */
+static char *read_file(const char *path, size_t *length, int *error)
 {
     FILE *file = fopen(path, "rb");
     char *text = NULL;
     size_t room = 0;
     *length = 0;
+    *error = errno;
     if (file == NULL)
         return NULL;
     for (;;) {
@@ -49,11 +48,10 @@ static char *read_file(const char *path, size_t *length)
             break;
     }
     bool whole = feof(file) && !ferror(file);
-    int error = errno;
+    *error = errno;
     fclose(file);
     if (!whole) {
         free(text);
-        errno = error;
         return NULL;
     }
     text[*length] = '\0';
@@ -63,9 +61,12 @@ static char *read_file(const char *path, size_t *length)
 int interpret_file(struct thread *thread, const char *path)
 {
     size_t length;
-    char *text = read_file(path, &length);
+    int error;
+    shale_enter_native(thread->mutator);
+    char *text = read_file(path, &length, &error);
+    shale_leave_native(thread->mutator);
     if (text == NULL) {
-        fprintf(stderr, "Could not read file \"%s\": %s.\n", path, strerror(errno));
+        fprintf(stderr, "Could not read file \"%s\": %s.\n", path, strerror(error));
         return EXIT_CODE_UNREADABLE;
     }
     int code = interpret(thread, text, length);

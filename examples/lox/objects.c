@@ -25,8 +25,10 @@ static bool register_code_types(struct types *types, shale_heap *heap, shale_err
     static const uint32_t function[] = {offsetof(struct function, code), offsetof(struct function, constants),
                                         offsetof(struct function, name), offsetof(struct function, lines)};
     static const uint32_t closure[] = {offsetof(struct closure, function)};
-    static const uint32_t method_cache[] = {offsetof(struct method_cache, method)};
-    static const uint32_t field_cache[] = {offsetof(struct field_cache, shape)};
+    static const uint32_t method_cache[] = {offsetof(struct method_cache, method),
+                                            offsetof(struct method_cache, rest)};
+    static const uint32_t field_cache[] = {offsetof(struct field_cache, shape),
+                                           offsetof(struct field_cache, rest)};
     bool ok = true;
     types->code = register_type(heap, &(shale_type_spec){.name = "code", .element_size = sizeof(union word)},
                                 &ok, error);

@@ -123,20 +123,22 @@ struct native {
     native_function *function;
 };
 
-/* What a call site found last: immutable, so that threads that share the site see a whole one. */
+/* What a call site found, the newest first. Immutable, so that threads that share the site see whole ones. */
 struct method_cache {
-    uint32_t id; /* of the shape whose instances' method this is */
-    uint32_t unused;
+    uint32_t id;     /* of the shape whose instances' method this is */
+    uint32_t length; /* of the list from here on */
     struct closure *method;
+    struct method_cache *rest; /* NULL: no more */
 };
 
-/* What an assignment that added a field did last. Immutable as well. */
+/* What an assignment that added a field did; the rest as above. */
 struct field_cache {
     uint32_t id; /* of the shape before */
+    uint32_t length;
     uint32_t slot;
-    uint32_t next_id; /* of the shape after */
-    uint32_t unused;
+    uint32_t next_id;    /* of the shape after */
     struct shape *shape; /* after */
+    struct field_cache *rest;
 };
 
 /* The types of all these, registered with one heap. */

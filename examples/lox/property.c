@@ -6,6 +6,8 @@
 #include "table.h"
 #include "thread.h"
 
+enum { CACHE_LENGTH_MAX = 4 }; /* of a list; with more than that the tables are as quick */
+
 static struct string *name_of(const struct thread *thread, const struct instruction *instruction)
 {
     return to_pointer(thread->call->constants[instruction->c]);
@@ -39,7 +41,7 @@ static struct closure *find_method(const struct class *class, const struct strin
     return method == NULL ? NULL : to_pointer(*method);
 }
 
-/* Replaces *method by itself bound to *receiver. */
+/* Puts the method, bound to *receiver, into *to. */
 static bool bind(struct thread *thread, value *to, const value *receiver, struct closure *method)
 {
     shale_frame frame;
@@ -55,12 +57,29 @@ static bool bind(struct thread *thread, value *to, const value *receiver, struct
     return true;
 }
 
-/* Notes in the constant behind the name what the method of a shape is. Without memory for it there is no note. Returns the
+/* The constant behind an instruction's name, where its cache is. */
+static value *cache_of(const struct thread *thread, const struct instruction *instruction)
+{
+    return &thread->call->constants[instruction->c + 1];
+}
+
+static struct closure *recall_method(const struct thread *thread, const struct instruction *instruction,
+                                     uint32_t id)
+{
+    const struct method_cache *cache = load_pointer(cache_of(thread, instruction));
+    for (; cache != NULL && cache->id != NO_SHAPE; cache = cache->rest)
+        if (cache->id == id)
+            return cache->method;
+    return NULL;
+}
+
+/* Notes what the method of a shape is, unless there are many notes. Without memory for it there is no note either. Returns the
  * method, which may have moved. */
 static struct closure *remember_method(struct thread *thread, const struct instruction *instruction,
                                        uint32_t id, struct closure *method)
 {
-    if (id == 0)
+    struct method_cache *rest = load_pointer(cache_of(thread, instruction));
+    if (id == 0 || rest->length == CACHE_LENGTH_MAX)
         return method;
     shale_frame frame;
     shale_frame_push(thread->mutator, &frame, &method, 1);
@@ -68,10 +87,12 @@ static struct closure *remember_method(struct thread *thread, const struct instr
     shale_frame_pop(thread->mutator, &frame);
     if (cache == NULL)
         return method;
+    rest = load_pointer(cache_of(thread, instruction));
     cache->id = id;
+    cache->length = rest->length + 1;
     cache->method = method;
-    value *constants = thread->call->constants;
-    shale_store_value(thread->mutator, constants, &constants[instruction->c + 1],
+    cache->rest = rest;
+    shale_store_value(thread->mutator, thread->call->constants, cache_of(thread, instruction),
                       from_pointer(TAG_OBJECT, cache));
     return method;
 }
@@ -89,12 +110,15 @@ struct closure *property_find_method(struct thread *thread, value *registers,
     }
     struct instance *instance = to_pointer(*window);
     const struct shape *shape = load_pointer(&instance->shape);
+    struct closure *method = shape->id == 0 ? NULL : recall_method(thread, instruction, shape->id);
+    if (method != NULL)
+        return method;
     long slot = shape_find(shape, name);
     if (slot != NO_SLOT) {
         *window = field_at(instance, (size_t)slot);
         return NULL;
     }
-    struct closure *method = find_method(shape->class, name);
+    method = find_method(shape->class, name);
     if (method == NULL) {
         *failed = !undefined(thread, name);
         return NULL;
@@ -107,8 +131,11 @@ struct closure *property_find_super_method(struct thread *thread, const struct i
 {
     const struct class *class = to_pointer(*super);
     uint32_t id = load_half(&class->root_id); /* before looking, see renew_root */
-    struct closure *method = find_method(class, name_of(thread, instruction));
     *failed = false;
+    struct closure *method = id == 0 ? NULL : recall_method(thread, instruction, id);
+    if (method != NULL)
+        return method;
+    method = find_method(class, name_of(thread, instruction));
     if (method == NULL) {
         *failed = !undefined(thread, name_of(thread, instruction));
         return NULL;
@@ -152,22 +179,41 @@ bool property_get(struct thread *thread, value *registers, const struct instruct
     return bind(thread, &registers[instruction->a], &registers[instruction->b], method);
 }
 
-/* Notes in the constant behind the name what gaining the field makes of a shape. All that is noted is of the two shapes, which do not
- * change, and nothing of the instance, which another thread may have changed since. */
+/* Adds a field as was noted before. False: there is no note for this shape, or no room in the instance. */
+static bool repeat_step(struct thread *thread, const struct instruction *instruction,
+                        struct instance *instance, value content)
+{
+    uint32_t id = load_half(&instance->id);
+    const struct field_cache *cache = load_pointer(cache_of(thread, instruction));
+    while (cache != NULL && cache->id != NO_SHAPE && cache->id != id)
+        cache = cache->rest;
+    if (id == 0 || cache == NULL || cache->id == NO_SHAPE || cache->slot >= load_half(&instance->limit))
+        return false;
+    shale_store_value(thread->mutator, instance, &instance->slots[cache->slot], content);
+    shale_store(thread->mutator, instance, &instance->shape, cache->shape);
+    __atomic_store_n(&instance->id, cache->next_id, __ATOMIC_RELAXED);
+    return true;
+}
+
+/* Notes what gaining the field makes of a shape. All that is noted is of the two shapes, which do not change, and nothing of the
+ * instance, which another thread may have changed since. */
 static void remember_step(struct thread *thread, const struct instruction *instruction,
                           const struct shape_step *step)
 {
-    if (step->from->id == 0 || step->to->id == 0)
+    const struct field_cache *noted = load_pointer(cache_of(thread, instruction));
+    if (step->from->id == 0 || step->to->id == 0 || noted->length == CACHE_LENGTH_MAX)
         return;
     struct field_cache *cache = shale_allocate(thread->mutator, thread->world->types.field_cache);
     if (cache == NULL)
         return;
+    struct field_cache *rest = load_pointer(cache_of(thread, instruction));
     cache->id = step->from->id;
+    cache->length = rest->length + 1;
     cache->slot = step->from->count;
     cache->next_id = step->to->id;
     cache->shape = step->to;
-    value *constants = thread->call->constants;
-    shale_store_value(thread->mutator, constants, &constants[instruction->c + 1],
+    cache->rest = rest;
+    shale_store_value(thread->mutator, thread->call->constants, cache_of(thread, instruction),
                       from_pointer(TAG_OBJECT, cache));
 }
 
@@ -179,6 +225,8 @@ bool property_set(struct thread *thread, value *registers, const struct instruct
     if (!is_instance(receiver))
         return runtime_error(thread, "Only instances have fields.");
     struct instance *instance = to_pointer(receiver);
+    if (repeat_step(thread, instruction, instance, registers[instruction->b]))
+        return true;
     const struct shape *shape = load_pointer(&instance->shape);
     long slot = shape_find(shape, name);
     if (slot != NO_SLOT) {

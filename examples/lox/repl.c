@@ -1,17 +1,11 @@
 #include "repl.h"
 
-#include "history.h"
 #include "interpret.h"
+#include "lines.h"
 #include "options.h"
 #include "thread.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
-
-#ifdef LOX_LIBEDIT
-#include <editline/readline.h>
-#endif
 
 static const char prompt[] = "> ", more_prompt[] = "| ";
 
@@ -57,72 +51,17 @@ static bool append(struct piece *piece, const char *line, size_t length)
     return true;
 }
 
-/* ---- reading a line ----------------------------------------------------------------------------------- */
-
-/* Malloc's, with the end of the line. NULL: the input has ended. */
-static char *read_plain(struct thread *thread, const char *shown)
-{
-    char *line = NULL;
-    size_t room = 0;
-    output_text(&thread->world->output, thread->mutator, shown, strlen(shown));
-    output_flush(&thread->world->output, thread->mutator);
-    shale_enter_native(thread->mutator);
-    ssize_t length = getline(&line, &room, stdin);
-    shale_leave_native(thread->mutator);
-    if (length >= 0)
-        return line;
-    free(line);
-    return NULL;
-}
-
-#ifdef LOX_LIBEDIT
-static char *read_edited(struct thread *thread, const char *shown)
-{
-    output_flush(&thread->world->output, thread->mutator);
-    shale_enter_native(thread->mutator);
-    char *line = readline(shown);
-    shale_leave_native(thread->mutator);
-    if (line == NULL)
-        return NULL;
-    if (*line != '\0')
-        add_history(line);
-    size_t length = strlen(line);
-    char *whole = realloc(line, length + 2);
-    if (whole == NULL) {
-        free(line);
-        return NULL;
-    }
-    memcpy(whole + length, "\n", 2);
-    return whole;
-}
-#endif
-
-static char *read_line(struct thread *thread, bool edited, const char *shown)
-{
-#ifdef LOX_LIBEDIT
-    if (edited)
-        return read_edited(thread, shown);
-#else
-    (void)edited;
-#endif
-    return read_plain(thread, shown);
-}
-
-/* ---- all ------------------------------------------------------------------------------------------------ */
-
 /* Reads a piece; false: there is none any more. */
-static bool read_piece(struct thread *thread, bool edited, struct piece *piece)
+static bool read_piece(struct thread *thread, struct lines *lines, struct piece *piece)
 {
     bool any = false;
+    size_t length;
     piece->length = 0;
     do {
-        char *line = read_line(thread, edited, any ? more_prompt : prompt);
-        if (line == NULL)
+        if (!lines_next(lines, thread, any ? more_prompt : prompt, &length))
             break;
         any = true;
-        bool added = append(piece, line, strlen(line));
-        free(line);
-        if (!added)
+        if (!append(piece, lines->text, length) || (lines->edited && !append(piece, "\n", 1)))
             return false;
     } while (repl_is_open(piece->text, piece->length));
     return any;
@@ -131,14 +70,12 @@ static bool read_piece(struct thread *thread, bool edited, struct piece *piece)
 int repl_run(struct thread *thread)
 {
     struct piece piece = {NULL, 0, 0};
-    bool edited = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1;
-    if (edited)
-        history_load();
-    while (read_piece(thread, edited, &piece))
+    struct lines lines;
+    lines_start(&lines);
+    while (read_piece(thread, &lines, &piece))
         interpret(thread, piece.text, piece.length);
+    lines_end(&lines);
     free(piece.text);
-    if (edited)
-        history_save();
     output_line_end(&thread->world->output, thread->mutator);
     return EXIT_CODE_DONE;
 }

@@ -1,8 +1,7 @@
 /*
  * The prompt: reads what is typed, or comes through a pipe, and runs it piece by piece.
  *
- * A piece is a line, and those behind it as long as braces, parentheses or a string are open. On a terminal, and where the program
- * was built with libedit, lines can be edited, and those of former sessions are there. Errors end a piece, not the session.
+ * A piece is a line, and those behind it as long as braces, parentheses or a string are open. Errors end a piece, not the session.
  */
 #ifndef LOX_REPL_H
 #define LOX_REPL_H

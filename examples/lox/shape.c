@@ -187,8 +187,12 @@ static bool add_field(struct thread *thread, struct step *step, const value *con
     shale_store(thread->mutator, step->instance, &step->instance->shape, step->shape);
     __atomic_store_n(&step->instance->id, step->shape->id, __ATOMIC_RELAXED);
     struct class *class = step->shape->class;
-    if (load_half(&class->most_fields) < step->shape->count && step->shape->count <= SHAPE_FIELDS_MAX)
-        __atomic_store_n(&class->most_fields, step->shape->count, __ATOMIC_RELAXED);
+    uint32_t count = step->shape->count;
+    if (load_half(&class->most_fields) < count && count <= SHAPE_FIELDS_MAX) {
+        __atomic_store_n(&class->most_fields, count, __ATOMIC_RELAXED);
+        if (load_half(&class->young) == 0 && load_half(&class->capacity) < count)
+            __atomic_store_n(&class->capacity, count, __ATOMIC_RELAXED);
+    }
     return true;
 }
 

@@ -71,7 +71,7 @@
 
 static bool run(struct thread *thread, const struct call *outermost, value *window, struct closure *closure)
 {
-#define LABEL(name) &&label_##name,
+#define LABEL(name) (const void *)&&label_##name,
     static const void *const labels[] = {OPERATIONS(LABEL)};
 #undef LABEL
     shale_mutator *mutator = thread->mutator;
@@ -285,6 +285,26 @@ static bool run(struct thread *thread, const struct call *outermost, value *wind
         closure = to_pointer(*window);
         goto enter;
     }
+    if (is_kind(*window, KIND_CLASS)) {
+        struct class *class = to_pointer(*window);
+        uint32_t capacity = load_half(&class->capacity);
+        struct instance *instance =
+            load_half(&class->young) > 0 ? NULL : shale_allocate_array(mutator, types->instance, capacity);
+        if (SHALE_LIKELY(instance != NULL)) {
+            class = to_pointer(*window);
+            instance->shape = load_pointer(&class->root);
+            instance->id = load_half(&class->root_id);
+            instance->limit = capacity;
+            *window = from_pointer(TAG_INSTANCE, instance);
+            value initializer = load_word(&class->initializer);
+            if (SHALE_LIKELY(initializer != VALUE_NIL)) {
+                closure = to_pointer(initializer);
+                goto enter;
+            }
+            CHECK(count == 0 || call_wrong_count(thread, 0, count));
+            NEXT();
+        }
+    }
 call_value:
     closure = call_prepare(thread, window, count, &call_failed);
     if (closure != NULL)
@@ -448,7 +468,6 @@ undefined_variable:
     AT();
     runtime_error_name(thread, "Undefined variable '", ((struct global *)to_pointer(K[i->b]))->name, "'.");
 failed:
-    (void)types;
     return false;
 }
 

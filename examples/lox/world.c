@@ -19,7 +19,7 @@ bool world_fill(struct world *world, struct thread *thread)
         return false;
     shale_handle_set(mutator, world->globals, table_create(thread));
     shale_handle_set(mutator, world->init_name, string_make(thread, "init", 4));
-    struct method_cache *cache = shale_allocate(mutator, world->types.method_cache);
+    struct field_cache *cache = shale_allocate(mutator, world->types.field_cache);
     if (cache == NULL)
         return false;
     cache->id = NO_SHAPE;

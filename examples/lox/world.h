@@ -17,7 +17,7 @@ struct world {
     shale_handle *globals;   /* a table from names to globals */
     shale_handle *init_name; /* the string "init" */
     shale_handle
-        *no_cache;         /* a struct method_cache that never matches; nor does it as a struct field_cache */
+        *no_cache;         /* a struct field_cache that never matches; nor does it as a struct method_cache */
     uint32_t newest_shape; /* id; written atomically */
     shale_handle *statistics_class; /* of what gcStats returns; NULL without extensions */
     struct gc_report *report;       /* NULL: none */

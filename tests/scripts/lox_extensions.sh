@@ -19,6 +19,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failed=0
 unset "${!SHALE_@}"
+export SHALE_HEAP=32M # the sanitizers note what is free, all of it
 
 pass() {
     echo "ok    $1"
@@ -147,7 +148,7 @@ test_terminal() {
 echo "TEST_SEED=$seed"
 prepare_suite
 test_not_extended
-test_scripts "scripts"
+test_scripts "scripts" --with 'SHALE_HEAP=32M'
 test_scripts "scripts, all moves, verified" --with 'SHALE_STRESS=1 SHALE_VERIFY=1 SHALE_HEAP=32M'
 test_scripts "scripts, faults in place" --with 'SHALE_STRESS=3 SHALE_FAULTS=signal SHALE_HEAP=32M'
 test_scripts "scripts, no compaction while they run" --with 'SHALE_STRESS=3 SHALE_VERIFY=2 SHALE_CONCURRENT=never SHALE_HEAP=32M'
