@@ -9,6 +9,7 @@
 #include <shale/shale.h>
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { SLOTS = 4096 };
 
@@ -59,6 +60,37 @@ static void store_limit(gbench_state *state, void *context)
             gbench_clobber_memory();
         }
     }
+}
+
+static void fill(gbench_state *state, void *context)
+{
+    (void)context;
+    while (gbench_keep_running(state)) {
+        shale_fill_slots(mutator, object, slots, SLOTS, object);
+        gbench_clobber_memory();
+    }
+    gbench_set_bytes_processed(state, gbench_iterations(state) * SLOTS * (int64_t)sizeof *slots);
+}
+
+static void fill_by_stores(gbench_state *state, void *context)
+{
+    (void)context;
+    while (gbench_keep_running(state)) {
+        for (size_t i = 0; i < SLOTS; i++)
+            shale_store(mutator, object, &slots[i], object);
+        gbench_clobber_memory();
+    }
+    gbench_set_bytes_processed(state, gbench_iterations(state) * SLOTS * (int64_t)sizeof *slots);
+}
+
+static void fill_limit(gbench_state *state, void *context)
+{
+    (void)context;
+    while (gbench_keep_running(state)) {
+        memset(slots, 0, SLOTS * sizeof *slots);
+        gbench_clobber_memory();
+    }
+    gbench_set_bytes_processed(state, gbench_iterations(state) * SLOTS * (int64_t)sizeof *slots);
 }
 
 static void poll(gbench_state *state, void *context)
@@ -228,6 +260,9 @@ int main(int argc, char **argv)
     } cases[] = {
         {"store/shale", store},
         {"store/plain_limit", store_limit},
+        {"fill/slots", fill},
+        {"fill/by_stores", fill_by_stores},
+        {"fill/memset_limit", fill_limit},
         {"poll/shale", poll},
         {"poll/empty_loop_limit", poll_limit},
         {"frame/push_pop", frame},

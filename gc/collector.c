@@ -245,7 +245,8 @@ static int create_tables(struct collector *collector)
     }
     status = plan_create(&collector->plan, collector->memory);
     if (status == 0) {
-        status = verify_create(&collector->verify, collector->memory, collector->options.verify);
+        status = verify_create(&collector->verify, collector->memory, &collector->mark.conservative,
+                               collector->options.verify);
         if (status == 0)
             return 0;
         plan_destroy(&collector->plan);

@@ -11,10 +11,10 @@
 int conservative_create(struct conservative *conservative, struct memory *memory)
 {
     *conservative = (struct conservative){.memory = memory};
-    conservative->hit_count = (region_number)(round_up(memory->views.size, REGION_SIZE) >> REGION_SHIFT);
-    size_t pointed_size = conservative->hit_count * REGION_CHUNKS * sizeof(uint64_t);
+    size_t count = round_up(memory->views.size, REGION_SIZE) >> REGION_SHIFT;
+    size_t pointed_size = count * REGION_CHUNKS * sizeof(uint64_t);
     size_t size = starts_size(memory);
-    conservative->table.size = size + pointed_size + conservative->hit_count;
+    conservative->table.size = size + pointed_size + count * (sizeof(region_number) + sizeof(atomic_u8));
     int status = memory->os->map_table(memory->os, conservative->table.size, &conservative->table.start);
     if (status != 0) {
         conservative->table.size = 0;
@@ -22,7 +22,8 @@ int conservative_create(struct conservative *conservative, struct memory *memory
     }
     starts_init(&conservative->starts, memory, conservative->table.start);
     conservative->pointed = (uint64_t *)((char *)conservative->table.start + size);
-    conservative->hit = (atomic_u8 *)((char *)conservative->pointed + pointed_size);
+    conservative->hits = (region_number *)((char *)conservative->pointed + pointed_size);
+    conservative->hit = (atomic_u8 *)(conservative->hits + count);
     return 0;
 }
 
@@ -36,6 +37,8 @@ void conservative_destroy(struct conservative *conservative)
 void conservative_begin(struct conservative *conservative)
 {
     conservative->taken = atomic_u32_load_acquire(&conservative->wanted) != 0;
+    if (conservative->seen != NULL)
+        seen_words_clear(conservative->seen);
 }
 
 void conservative_keep(struct conservative *conservative, region_number region)
@@ -66,21 +69,30 @@ void conservative_reclaim(struct conservative *conservative, const struct plan *
 
 /* ---- marking --------------------------------------------------------------------------------------- */
 
-static inline void note_address(const struct conservative *conservative, uint64_t address)
+static inline void note_hit(struct conservative *conservative, region_number region)
+{
+    atomic_u8 *hit = &conservative->hit[region];
+    if (atomic_u8_load(hit) == 0 && atomic_u8_cas_acquire(hit, 0, 1))
+        conservative->hits[atomic_u32_fetch_add(&conservative->hits_count, 1)] = region;
+}
+
+static inline void note_address(struct conservative *conservative, uint64_t address)
 {
     size_t offset = views_offset(&conservative->memory->views, address);
     if (offset >= conservative->memory->views.size)
         return;
     atomic_u64_or_release((atomic_u64 *)&conservative->pointed[offset >> CHUNK_SHIFT],
                           UINT64_C(1) << (offset >> GRANULE_SHIFT & 63));
-    atomic_u8_store(&conservative->hit[region_of(offset)], 1);
+    note_hit(conservative, region_of(offset));
+    if (__builtin_expect(conservative->seen != NULL, 0))
+        seen_words_note(conservative->seen, offset);
 }
 
 static void note_words(void *context, const volatile uint64_t *from,
                        const volatile uint64_t *to) SHALE_UNCHECKED;
 static void note_words(void *context, const volatile uint64_t *from, const volatile uint64_t *to)
 {
-    const struct conservative *conservative = context;
+    struct conservative *conservative = context;
     const shale_encoding *encoding = &conservative->memory->encoding;
     for (; from < to; from++) {
         uint64_t word = announce_any(*from);
@@ -143,8 +155,7 @@ void conservative_scan(struct conservative *conservative, const struct world *wo
     note_last_fixed(conservative, local->last_fixed);
 }
 
-/* The object that the byte at an offset belongs to; OFFSET_NONE: none that may be marked. */
-static size_t find_object(struct conservative *conservative, size_t offset)
+size_t conservative_find(struct conservative *conservative, size_t offset)
 {
     if (offset >= conservative->memory->views.regions)
         return memory_fixed_object(conservative->memory, offset);
@@ -161,7 +172,7 @@ static void shade_region(struct conservative *conservative, region_number region
     const uint64_t *pointed = &conservative->pointed[(size_t)region * REGION_CHUNKS];
     bool kept = false;
     for (granule_number i = 0; (i = bits_next(pointed, i, REGION_GRANULES)) < REGION_GRANULES; i++) {
-        size_t object = find_object(conservative, region_start(region) + granule_start(i));
+        size_t object = conservative_find(conservative, region_start(region) + granule_start(i));
         if (object == OFFSET_NONE)
             continue;
         shade(work, memory, packet, (uint64_t)(uintptr_t)views_mutator(&memory->views, object));
@@ -178,10 +189,10 @@ void conservative_shade(struct conservative *conservative, struct work *work)
     if (!conservative->taken)
         return;
     struct packet *packet = NULL;
-    for (region_number r = 0; r < conservative->hit_count; r++) {
-        if (atomic_u8_load(&conservative->hit[r]) != 0)
-            shade_region(conservative, r, work, &packet);
-    }
+    uint32_t count = atomic_u32_load(&conservative->hits_count);
+    for (uint32_t i = 0; i < count; i++)
+        shade_region(conservative, conservative->hits[i], work, &packet);
+    atomic_u32_store(&conservative->hits_count, 0);
     shade_offer(work, &packet);
 }
 
@@ -196,9 +207,12 @@ struct holding {
 static inline void hold_back_region_of(struct holding *holding, uint64_t address)
 {
     const struct memory *memory = holding->conservative->memory;
+    struct seen_words *seen = holding->conservative->seen;
     size_t offset = views_offset(&memory->views, address);
     if (offset < memory->views.regions)
         hold_back(holding->plan, region_of(offset));
+    if (__builtin_expect(seen != NULL, 0) && offset < memory->views.size)
+        seen_words_note(seen, offset);
 }
 
 static void hold_back_words(void *context, const volatile uint64_t *from,
@@ -225,6 +239,8 @@ static void hold_back_local(void *argument, struct mutator_local *local)
 void conservative_hold_back(struct conservative *conservative, const struct world *world, struct plan *plan)
 {
     struct holding holding = {conservative, world, plan};
+    if (conservative->seen != NULL)
+        seen_words_clear(conservative->seen);
     if (atomic_u32_load(&conservative->wanted) != 0)
         world->visit_mutators(world->context, hold_back_local, &holding);
 }

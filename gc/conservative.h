@@ -29,13 +29,21 @@
  * Objects that are allocated later are born; their pages are never clean, and what is stored into them was scanned, or
  * read from a slot, like everything that a scanned mutator holds.
  *
- * Who writes what: `wanted` whoever attaches the first such mutator, before a cycle that scans it; `pointed` and `hit`
- * whoever scans, in a handshake, by atomic or; all else the collector.
+ * What was pointed at is found again by a list of the regions that were hit, since the spaces have many more than a stack can
+ * hit, and looking for them is part of the remark's stop [remark]. A region is put on the list by whoever is the first to set
+ * its `hit`, so the list is never longer than there are regions, and there is always room.
+ *
+ * Who writes what: `wanted` whoever attaches the first such mutator, before a cycle that scans it; `pointed`, `hit`, `hits` and
+ * `hits_count` whoever scans, several at once in a handshake: the first by atomic or, `hit` by compare and swap, and who changed
+ * that from 0 adds to `hits_count` and writes the place in `hits` that it got, which is its own. None of these need any order
+ * among themselves: they are read, and cleared by walking the list, by the collector only, and that after the handshake, or in
+ * the stop, in which all scans were made, and before the next begins. All else the collector.
  */
 #ifndef SHALE_GC_CONSERVATIVE_H
 #define SHALE_GC_CONSERVATIVE_H
 
 #include "gc/plan.h"
+#include "gc/seen_words.h"
 #include "gc/shade.h"
 #include "gc/world.h"
 #include "heap/starts.h"
@@ -43,11 +51,13 @@
 struct conservative {
     struct memory *memory;
     struct starts starts;
-    uint64_t *pointed; /* per granule of all spaces: a word points there */
-    atomic_u8 *hit;    /* per region, and so many bytes of the other spaces: at one of its granules */
-    region_number hit_count;
-    atomic_u32 wanted; /* not 0: there are such mutators, or were */
-    bool taken;        /* this cycle has kept what it needs to find objects */
+    uint64_t *pointed;   /* per granule of all spaces: a word points there */
+    atomic_u8 *hit;      /* per region, and so many bytes of the other spaces: at one of its granules */
+    region_number *hits; /* those that are hit, in no order */
+    atomic_u32 hits_count;
+    atomic_u32 wanted;       /* not 0: there are such mutators, or were */
+    bool taken;              /* this cycle has kept what it needs to find objects */
+    struct seen_words *seen; /* NULL: nothing is verified */
     struct memory_table table;
 };
 
@@ -68,6 +78,10 @@ void conservative_scan(struct conservative *conservative, const struct world *wo
 
 /* When all were scanned: shades the objects, and keeps their regions. */
 void conservative_shade(struct conservative *conservative, struct work *work);
+
+/* From then until the next cycle's first handshake, also for verification: the object that a granule, by its offset, was part of
+ * when all were scanned, or that was born there since; OFFSET_NONE: there was none. */
+size_t conservative_find(struct conservative *conservative, size_t offset);
 
 /* In the flip's stop. */
 void conservative_hold_back(struct conservative *conservative, const struct world *world, struct plan *plan);

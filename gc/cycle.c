@@ -192,7 +192,7 @@ static void verify_end(struct collector *collector)
     struct verify_summary summary;
     struct stop_times times;
     collector_stop(collector, &times);
-    collector_verify(collector, views_alias(&collector->memory->views, 0), VERIFY_FLIPPED, "after the cycle",
+    collector_verify(collector, views_alias(&collector->memory->views, 0), VERIFY_ENDED, "after the cycle",
                      &summary);
     collector_resume(collector, &times, SHALE_STOP_VERIFY);
 }

@@ -69,7 +69,7 @@ bool flip(struct collector *collector)
     memory_unseal_all(memory);
     struct verify_summary before = {0};
     if (collector->options.verify != 0)
-        collector_verify(collector, views_alias(&memory->views, 0), VERIFY_MARKED, "before the flip",
+        collector_verify(collector, views_alias(&memory->views, 0), VERIFY_FLIPPING, "before the flip",
                          &before);
 
     compact_begin(&collector->compaction);

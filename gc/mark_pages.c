@@ -97,9 +97,12 @@ static void look_at_large(struct mark_pages *pages, struct tracer *tracer)
         page_number page = memory_page(memory, start);
         page_number end = page + page_runs_pages(&fixed->large, run);
         bool marked = fixed_is_marked(fixed, start + FIXED_FIRST_OBJECT);
-        for (; page < end; page++) {
-            if (written_take_page(&pages->written, page) && marked)
-                trace_look_again_at_large(tracer, start + FIXED_FIRST_OBJECT, page);
+        for (size_t word = page / WRITTEN_WORD; word * WRITTEN_WORD < end; word++) {
+            uint64_t written = written_take_among(&pages->written, word, page, end);
+            for (; written != 0 && marked; written &= written - 1)
+                trace_look_again_at_large(tracer, start + FIXED_FIRST_OBJECT,
+                                          (page_number)(word * WRITTEN_WORD) +
+                                              (page_number)__builtin_ctzl(written));
         }
         run += page_runs_pages(&fixed->large, run);
     }

@@ -81,31 +81,33 @@ void trace_look_at(void *tracer, granule_number granule)
     push(tracer, granule);
 }
 
-/* Counts an object that was marked, and whose header has arrived. */
-static inline void count_object(struct tracer *tracer, granule_number granule)
+/* Counts an object that was marked. */
+static inline void count_object(struct tracer *tracer, granule_number granule, uint32_t size)
 {
     size_t offset = granule_start(granule);
-    uint64_t header = memory_header(tracer->memory, offset);
-    const struct type *type = memory_type(tracer->memory, header);
-    uint32_t size = (uint32_t)object_size(type, header);
     struct region_tally *tally = &tracer->tally[region_of(offset)];
     tally->bytes += size;
     if (size > tally->largest)
         tally->largest = size;
     tracer->objects++;
     tracer->bytes += size;
-    if (type->shape != SHAPE_POINTER_FREE)
-        push(tracer, granule);
     if (__builtin_expect(weak_any_waiting(tracer->weak), 0))
         weak_key_marked(tracer->weak, offset, trace_look_at, tracer);
 }
 
+/* Counts what was marked before, whose headers have arrived. */
 static inline void count_marked(struct tracer *tracer)
 {
     unsigned count = tracer->marked_count;
     tracer->marked_count = 0;
-    for (unsigned i = 0; i < count; i++)
-        count_object(tracer, tracer->marked[i]);
+    for (unsigned i = 0; i < count; i++) {
+        granule_number granule = tracer->marked[i];
+        uint64_t header = memory_header(tracer->memory, granule_start(granule));
+        const struct type *type = memory_type(tracer->memory, header);
+        if (type->shape != SHAPE_POINTER_FREE)
+            push(tracer, granule);
+        count_object(tracer, granule, (uint32_t)object_size(type, header));
+    }
 }
 
 /* ---- references ------------------------------------------------------------------------------------ */
@@ -213,17 +215,24 @@ static __attribute__((noinline)) size_t look_at_first(struct tracer *tracer, enu
 }
 
 /* Looks at the slots of one page. */
-static inline void look_at_page(struct tracer *tracer, size_t offset, uint64_t header, page_number page,
-                                size_t from, size_t to)
+static inline __attribute__((always_inline)) void look_at_slots(struct tracer *tracer, size_t offset,
+                                                                uint64_t header, const struct type *type,
+                                                                page_number page, size_t from, size_t to)
 {
     struct memory *memory = tracer->memory;
     char *object = views_alias(&memory->views, offset);
     uint64_t before = memory->leads.wanted ? atomic_u64_load(&memory->leads.pages[page]) : LEADS_ANYWHERE;
     tracer->region = region_of(offset);
     tracer->leads = before;
-    object_visit_slots(memory_type(memory, header), header, object, object, from, to, reach_slots, tracer);
+    object_visit_slots(type, header, object, object, from, to, reach_slots, tracer);
     if (tracer->leads != before)
         leads_grow(&memory->leads, page, before, tracer->leads);
+}
+
+static __attribute__((noinline)) void look_at_page(struct tracer *tracer, size_t offset, uint64_t header,
+                                                   page_number page, size_t from, size_t to)
+{
+    look_at_slots(tracer, offset, header, memory_type(tracer->memory, header), page, from, to);
 }
 
 /* Of an object that lies on several pages. */
@@ -238,21 +247,29 @@ static __attribute__((noinline)) void look_at_pages(struct tracer *tracer, size_
     }
 }
 
-static inline void look_at(struct tracer *tracer, granule_number granule)
+static inline void look_at_object(struct tracer *tracer, granule_number granule, uint64_t header,
+                                  const struct type *type, size_t size)
 {
     const struct memory *memory = tracer->memory;
     size_t offset = granule_start(granule);
-    uint64_t header = memory_header(memory, offset);
-    const struct type *type = memory_type(memory, header);
     size_t from = 0;
     if (__builtin_expect(type->strength != STRENGTH_STRONG, 0))
         from = look_at_first(tracer, type->strength, granule);
-    size_t end = offset - HEADER_SIZE + object_size(type, header);
+    size_t end = offset - HEADER_SIZE + size;
     page_number page = memory_page(memory, offset);
-    if (memory_page(memory, end - 1) == page)
+    if (memory_page(memory, end - 1) != page)
+        look_at_pages(tracer, offset, header, memory_page(memory, end - 1), from);
+    else if (from != 0)
         look_at_page(tracer, offset, header, page, from, SIZE_MAX);
     else
-        look_at_pages(tracer, offset, header, memory_page(memory, end - 1), from);
+        look_at_slots(tracer, offset, header, type, page, 0, SIZE_MAX);
+}
+
+static __attribute__((noinline)) void look_at(struct tracer *tracer, granule_number granule)
+{
+    uint64_t header = memory_header(tracer->memory, granule_start(granule));
+    const struct type *type = memory_type(tracer->memory, header);
+    look_at_object(tracer, granule, header, type, object_size(type, header));
 }
 
 /* The part of a large object that lies in a slice. What a visitor shows is not known page by page. */
@@ -277,11 +294,33 @@ static void look_at_slice(struct tracer *tracer, const struct slice *slice)
 
 /* ---- the loop -------------------------------------------------------------------------------------- */
 
+/* A reference is all that is in hand, as where a list is followed: there is nothing to do while its object is on its way into
+ * the cache, so what it takes to put that off is saved. */
+static __attribute__((noinline)) void follow(struct tracer *tracer)
+{
+    struct memory *memory = tracer->memory;
+    do {
+        granule_number granule = tracer->reached[0];
+        tracer->reached_count = 0;
+        /* Setting the bit would hold back the header's load. */
+        __builtin_prefetch(views_alias(&memory->views, granule_start(granule)) - HEADER_SIZE);
+        if (memory_is_live(memory, granule_start(granule)) || !bits_set_shared(memory->live_bits, granule))
+            return;
+        uint64_t header = memory_header(memory, granule_start(granule));
+        const struct type *type = memory_type(memory, header);
+        size_t size = object_size(type, header);
+        count_object(tracer, granule, (uint32_t)size);
+        look_at_object(tracer, granule, header, type, size);
+    } while (tracer->reached_count == 1 && tracer->marked_count == 0 && tracer->stack_count == 0);
+}
+
 static void drain(struct tracer *tracer)
 {
     for (;;) {
         if (tracer->stack_count != 0)
             look_at(tracer, tracer->stack[--tracer->stack_count]);
+        else if (tracer->reached_count == 1 && tracer->marked_count == 0)
+            follow(tracer);
         else if (tracer->reached_count != 0)
             mark_reached(tracer);
         else if (tracer->marked_count != 0)

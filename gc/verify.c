@@ -10,11 +10,15 @@
 #include <stdio.h>
 #include <string.h>
 
-int verify_create(struct verify *verify, struct memory *memory, int level)
+int verify_create(struct verify *verify, struct memory *memory, struct conservative *conservative, int level)
 {
-    *verify = (struct verify){.memory = memory, .level = level};
+    *verify = (struct verify){.memory = memory, .conservative = conservative, .level = level};
     if (level == 0)
         return 0;
+    int failed = seen_words_create(&verify->seen, memory);
+    if (failed != 0)
+        return failed;
+    conservative->seen = &verify->seen;
     /* An object takes up a granule at least, wherever it is. */
     const size_t sizes[2] = {(memory->views.size >> GRANULE_SHIFT) * sizeof *verify->order,
                              (memory->views.regions >> GRANULE_SHIFT) * sizeof *verify->found};
@@ -34,6 +38,10 @@ int verify_create(struct verify *verify, struct memory *memory, int level)
 
 void verify_destroy(struct verify *verify)
 {
+    if (verify->level == 0)
+        return;
+    verify->conservative->seen = NULL;
+    seen_words_destroy(&verify->seen);
     for (int i = 0; i < 2; i++) {
         if (verify->tables[i].size != 0)
             verify->memory->os->unmap(verify->memory->os, verify->tables[i].start, verify->tables[i].size);
@@ -48,6 +56,7 @@ struct traversal {
     char *view;
     enum verify_moment moment;
     uint64_t found_count;
+    bool conservative; /* roots are words of conservative mutators */
     struct verify_summary summary;
     size_t holder;    /* offset of the object being looked at; OFFSET_NONE: the roots */
     const char *copy; /* of it */
@@ -63,7 +72,8 @@ static void fail(struct traversal *traversal, uint64_t word, const char *why)
     traversal->failed = true;
     uintptr_t base = (uintptr_t)views_mutator(&traversal->verify->memory->views, 0);
     if (traversal->holder == OFFSET_NONE)
-        snprintf(traversal->message, traversal->message_size, "a root holds %#" PRIx64 ", %s", word, why);
+        snprintf(traversal->message, traversal->message_size, "a %s holds %#" PRIx64 ", %s",
+                 traversal->conservative ? "conservative thread" : "root", word, why);
     else
         snprintf(traversal->message, traversal->message_size,
                  "the object at %#" PRIx64 " holds %#" PRIx64 ", %s", (uint64_t)(base + traversal->holder),
@@ -95,7 +105,7 @@ static const char *check_fixed_target(const struct traversal *traversal, size_t 
     const struct memory *memory = traversal->verify->memory;
     if (memory_fixed_object(memory, offset) != offset)
         return "which is not the start of an object that does not move, or of one that is dead";
-    if (traversal->moment == VERIFY_MARKED && !fixed_is_marked(&memory->fixed, offset))
+    if (traversal->moment <= VERIFY_FLIPPING && !fixed_is_marked(&memory->fixed, offset))
         return "which does not move and has no mark: marking missed it";
     const char *object = traversal->view + offset;
     uint64_t header = *(const uint64_t *)(object - HEADER_SIZE);
@@ -120,11 +130,11 @@ static const char *check_target(const struct traversal *traversal, size_t offset
         return "which is in front of a region's first object";
     if (region_get_state(&memory->regions, region) == REGION_FREE)
         return "which lies in a free region";
-    if (traversal->moment == VERIFY_FLIPPED && traversal->plan->roles[region] == ROLE_EVACUATED)
+    if (traversal->moment >= VERIFY_FLIPPED && traversal->plan->roles[region] == ROLE_EVACUATED)
         return "which lies in a region that was evacuated";
     if (region_get_state(&memory->regions, region) == REGION_PINNED && cells_object(memory, offset) != offset)
         return "which is not the start of a cell with an object";
-    if (traversal->moment == VERIFY_MARKED && !bits_test(memory->live_bits, granule_of(offset)))
+    if (traversal->moment <= VERIFY_FLIPPING && !bits_test(memory->live_bits, granule_of(offset)))
         return "which has no live bit: marking missed it, or it is not the start of an object";
     uint64_t header = *(const uint64_t *)(traversal->view + offset - HEADER_SIZE);
     if (!is_known(memory, header))
@@ -164,7 +174,7 @@ static void check_page(struct traversal *traversal, const uint64_t *slot, uint64
     const struct plan *plan = traversal->plan;
     const struct memory *memory = traversal->verify->memory;
     size_t offset = views_offset(&memory->views, address);
-    if (traversal->moment != VERIFY_MARKED || traversal->holder == OFFSET_NONE ||
+    if (traversal->moment > VERIFY_FLIPPING || traversal->holder == OFFSET_NONE ||
         offset >= memory->views.regions || plan->roles[region_of(offset)] != ROLE_EVACUATED)
         return;
     size_t at = traversal->holder + (size_t)((const char *)slot - traversal->copy);
@@ -258,6 +268,84 @@ static void look_at_object(struct traversal *traversal, size_t offset)
     traversal->summary.bytes += size;
 }
 
+/* ---- conservative mutators ------------------------------------------------------------------------- */
+
+/* What is live by its bit, and contains the byte at an offset; OFFSET_NONE: nothing. In the flip's stop. */
+static size_t find_live(const struct memory *memory, size_t offset)
+{
+    size_t object;
+    if (offset >= memory->views.regions) {
+        object = memory_fixed_object(memory, offset);
+        return object != OFFSET_NONE && fixed_is_marked(&memory->fixed, object) ? object : OFFSET_NONE;
+    }
+    region_number region = region_of(offset);
+    switch (region_get_state(&memory->regions, region)) {
+    case REGION_ALLOCATING:
+    case REGION_BORN:
+    case REGION_USED:
+        break;
+    case REGION_PINNED:
+        object = cells_object(memory, offset);
+        return object != OFFSET_NONE && bits_test(memory->live_bits, granule_of(object)) ? object
+                                                                                         : OFFSET_NONE;
+    default:
+        return OFFSET_NONE;
+    }
+    granule_number granule =
+        bits_previous(memory->live_bits, granule_of(region_start(region)), granule_of(offset));
+    object = granule != GRANULE_NONE ? granule_start(granule) : OFFSET_NONE;
+    return object != OFFSET_NONE && object + memory_object_size(memory, object) > offset ? object
+                                                                                         : OFFSET_NONE;
+}
+
+static bool is_evacuated(const struct traversal *traversal, size_t offset)
+{
+    return traversal->moment != VERIFY_MARKED && offset < traversal->verify->memory->views.regions &&
+           traversal->plan->roles[region_of(offset)] == ROLE_EVACUATED;
+}
+
+/* Whether an object that must be is in a region that stays; others than those in cells, which never move, and may have been born where
+ * a word pointed. */
+static bool is_kept(const struct traversal *traversal, size_t object)
+{
+    const struct memory *memory = traversal->verify->memory;
+    return traversal->moment != VERIFY_MARKED || object >= memory->views.regions ||
+           region_get_state(&memory->regions, region_of(object)) == REGION_PINNED ||
+           atomic_u8_load(&memory->regions.regions[region_of(object)].kept) != 0;
+}
+
+static void look_at_word(struct traversal *traversal, size_t offset)
+{
+    struct verify *verify = traversal->verify;
+    const struct views *views = &verify->memory->views;
+    uint64_t word = (uint64_t)(uintptr_t)views_mutator(views, offset);
+    if (is_evacuated(traversal, offset))
+        fail(traversal, word, "which lies in a region that is evacuated: it was not held back");
+    size_t object = traversal->moment == VERIFY_MARKED ? conservative_find(verify->conservative, offset)
+                                                       : find_live(verify->memory, offset);
+    if (object == OFFSET_NONE)
+        return;
+    uint64_t address = (uint64_t)(uintptr_t)views_mutator(views, object);
+    traversal->summary.checksum =
+        mix(traversal->summary.checksum, follow(traversal, address, address, ~UINT64_C(0)));
+    if (!is_kept(traversal, object))
+        fail(traversal, word, "which lies in a region that is not kept");
+}
+
+static void look_at_words(struct traversal *traversal)
+{
+    const struct verify *verify = traversal->verify;
+    if (traversal->moment == VERIFY_ENDED ||
+        (traversal->moment == VERIFY_MARKED && !verify->conservative->taken))
+        return;
+    traversal->conservative = true;
+    for (size_t offset = 0; (offset = seen_words_next(&verify->seen, offset)) != OFFSET_NONE;
+         offset += GRANULE_SIZE)
+        look_at_word(traversal, offset);
+}
+
+/* ---- the traversal --------------------------------------------------------------------------------- */
+
 static void forget(struct verify *verify, uint64_t found_count)
 {
     const struct os *os = verify->memory->os;
@@ -284,6 +372,7 @@ bool verify_graph(struct verify *verify, const struct plan *plan, const struct w
     };
     struct shale_visitor visitor = visitor_make(look_at_root, &traversal);
     world->visit_roots(world->context, &visitor);
+    look_at_words(&traversal);
     for (uint64_t i = 0; i < traversal.found_count && !traversal.failed; i++)
         look_at_object(&traversal, verify->found[i]);
     forget(verify, traversal.found_count);

@@ -9,11 +9,12 @@ int weak_create(struct weak *weak, struct memory *memory)
 {
     *weak = (struct weak){.memory = memory};
     weak->head_count = (uint32_t)(memory->views.regions / BYTES_PER_HEAD);
-    weak->table.size = weak->head_count * sizeof *weak->heads;
+    weak->table.size = weak->head_count * (sizeof *weak->heads + sizeof *weak->used);
     int status = memory->os->map_table(memory->os, weak->table.size, &weak->table.start);
     if (status != 0)
         weak->table.size = 0;
     weak->heads = weak->table.start;
+    weak->used = (uint32_t *)(weak->heads + weak->head_count);
     return status;
 }
 
@@ -107,6 +108,8 @@ static void wait_for_key(struct weak *weak, granule_number granule, size_t key)
         first = atomic_u32_load(head);
         atomic_u32_store(&ephemeron->link, first != 0 ? first : LINK_END);
     } while (!atomic_u32_cas_full(head, first, granule));
+    if (first == 0)
+        weak->used[atomic_u32_fetch_add(&weak->used_count, 1)] = (uint32_t)(head - weak->heads);
 }
 
 bool ephemeron_look(struct weak *weak, granule_number granule)
@@ -132,16 +135,16 @@ void weak_key_marked(struct weak *weak, size_t key, granule_function look, void 
     }
 }
 
-/* Goes through the table; those for which `keep` says so stay in it. */
+/* Goes through the table, as far as it is in use; those for which `keep` says so stay in it. */
 static void for_each_waiting(struct weak *weak,
                              bool (*keep)(struct weak *weak, struct ephemeron_object *ephemeron),
                              granule_function look, void *argument)
 {
-    bool any_kept = false;
-    for (uint32_t i = 0; i < weak->head_count; i++) {
-        granule_number granule = atomic_u32_load(&weak->heads[i]);
-        if (granule == 0)
-            continue;
+    uint32_t used = atomic_u32_load(&weak->used_count);
+    uint32_t still_used = 0;
+    for (uint32_t i = 0; i < used; i++) {
+        uint32_t head = weak->used[i];
+        granule_number granule = atomic_u32_load(&weak->heads[head]);
         uint32_t kept = 0;
         while (granule != LINK_END) {
             struct ephemeron_object *ephemeron = ephemeron_at(weak, granule);
@@ -156,10 +159,12 @@ static void for_each_waiting(struct weak *weak,
             }
             granule = next;
         }
-        atomic_u32_store(&weak->heads[i], kept);
-        any_kept = any_kept || kept != 0;
+        atomic_u32_store(&weak->heads[head], kept);
+        if (kept != 0)
+            weak->used[still_used++] = head;
     }
-    atomic_u32_store(&weak->waiting, any_kept);
+    atomic_u32_store(&weak->used_count, still_used);
+    atomic_u32_store(&weak->waiting, still_used != 0);
 }
 
 static bool still_waits(struct weak *weak, struct ephemeron_object *ephemeron)

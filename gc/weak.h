@@ -43,7 +43,9 @@
  * place, for want of packets, do not ask; so when all is traced the table is gone through for them.
  *
  * Who writes what: `phase` as above; a list of weak objects its tracer; `waiting`, the table's heads and the links of
- * ephemerons tracers, by compare-and-swap; and the collector all of it while nobody traces.
+ * ephemerons tracers, by compare-and-swap; `used` the tracer that makes a head other than 0, at the place that it got by
+ * adding to `used_count`, for the collector, which looks when the tracers are done; and the collector all of it while nobody
+ * traces.
  */
 #ifndef SHALE_GC_WEAK_H
 #define SHALE_GC_WEAK_H
@@ -60,6 +62,8 @@ struct weak {
     atomic_u32 waiting; /* not 0: ephemerons wait for their keys */
     atomic_u32 *heads;  /* by key: the first ephemeron that may wait for it; 0: none */
     uint32_t head_count;
+    uint32_t *used; /* heads that are not 0, in no order, so that nobody has to look at all of them */
+    atomic_u32 used_count;
     struct memory_table table;
 };
 

@@ -69,31 +69,31 @@ static void prefetch_word(const struct memory *memory, const struct cell_block *
         __builtin_prefetch(start + i, 1);
 }
 
-/* Makes cells of one word zero, neighbours together. Nobody else looks at them. Pages that they are on may be stale; on one that
- * holds something the fault is taken here rather than when the object is written. A checking tool knows nothing of objects
- * there yet, of the mutator view. */
-static void zero(struct memory *memory, const struct cell_block *block, const struct size_class *class,
-                 unsigned word, uint64_t cells)
+/* Makes cells of one word zero, neighbours together; `starts` are all that begin there. Returns how many bytes they are. Nobody
+ * else looks at them. Pages that they are on may be stale; on one that holds something the fault is taken here rather than when
+ * the object is written. A checking tool knows nothing of objects there yet, of the mutator view. */
+static size_t zero(struct memory *memory, const struct cell_block *block, const struct size_class *class,
+                   unsigned word, uint64_t cells, uint64_t starts)
 {
     size_t first = block->start + ((size_t)word << CHUNK_SHIFT) - HEADER_SIZE;
     size_t size = (size_t) class->granules << GRANULE_SHIFT;
+    size_t end = granule_start(63 - (granule_number)__builtin_clzll(cells)) + size;
     char *view = memory->announce ? memory->views.alias : memory->views.mutator;
-    if (block->start < memory->views.flipped && page_states_active(&memory->pages)) {
-        size_t last = first + granule_start(63 - (granule_number)__builtin_clzll(cells));
+    if (block->start < memory->views.flipped && page_states_active(&memory->pages))
         publish_vacant(memory, block, class, first + granule_start((granule_number)__builtin_ctzll(cells)),
-                       last + size);
+                       first + end);
+    size_t bytes = 0;
+    while (cells != 0) {
+        size_t from = granule_start((granule_number)__builtin_ctzll(cells));
+        /* Up to the next that holds something. */
+        uint64_t others = starts & ~cells & ~(cells ^ (cells - 1));
+        size_t to = others != 0 ? granule_start((granule_number)__builtin_ctzll(others)) : end;
+        cells = others != 0 ? cells & ~(others ^ (others - 1)) : 0;
+        bytes += to - from;
+        if (!block->clean)
+            memset(view + first + from, 0, to - from);
     }
-    while (cells != 0 && !block->clean) {
-        unsigned bit = (unsigned)__builtin_ctzll(cells);
-        size_t from = first + granule_start(bit);
-        size_t to = from;
-        do {
-            cells &= cells - 1;
-            to += size;
-            bit += class->granules;
-        } while (bit < 64 && (cells >> bit & 1) != 0);
-        memset(view + from, 0, to - from);
-    }
+    return bytes;
 }
 
 /* ---- filling runs ---------------------------------------------------------------------------------- */
@@ -121,14 +121,15 @@ static void give_up(struct cell_caches *caches, struct memory *memory, unsigned 
     set_active(caches, index, false);
 }
 
-/* The next word of which cells are free, and these; 0: there is none. `live` is read first, see cells.h. */
-static uint64_t next_free(struct cell_cache *cache, const struct size_class *class)
+/* The next word of which cells are free, and these; 0: there is none. `starts` is set to all cells of it. `live` is read
+ * first, see cells.h. */
+static uint64_t next_free(struct cell_cache *cache, const struct size_class *class, uint64_t *starts)
 {
     const struct cell_block *block = cache->block;
     while (cache->word < class->words) {
-        uint64_t free = size_class_starts(class, cache->word, cache->phase);
+        *starts = size_class_starts(class, cache->word, cache->phase);
         uint64_t live = atomic_u64_load_acquire(&block->live[cache->word]);
-        free &= ~(live | atomic_u64_load(&block->taken[cache->word]));
+        uint64_t free = *starts & ~(live | atomic_u64_load(&block->taken[cache->word]));
         cache->word++;
         cache->phase = size_class_next_phase(class, cache->phase);
         if (free != 0)
@@ -157,11 +158,12 @@ static bool begin_run(struct cell_caches *caches, struct memory *memory, unsigne
     if (block == NULL)
         return false;
     const struct size_class *class = cell_class(&memory->cells, index);
-    uint64_t free = next_free(cache, class);
+    uint64_t starts;
+    uint64_t free = next_free(cache, class, &starts);
     if (free == 0)
         return false;
     unsigned word = run_word(cache);
-    zero(memory, block, class, word, free);
+    caches->begun += zero(memory, block, class, word, free, starts);
     if (word + 1 < class->words && !block->clean)
         prefetch_word(memory, block, word + 1);
     /* Releases the zeros: who finds a cell by its bits finds no old header. */
@@ -173,7 +175,6 @@ static bool begin_run(struct cell_caches *caches, struct memory *memory, unsigne
     caches->runs[index].base =
         (uintptr_t)views_mutator(&memory->views, block->start + ((size_t)word << CHUNK_SHIFT));
     *run_of(caches, memory, index) = free;
-    caches->begun += (size_t)__builtin_popcountll(free) * class->granules << GRANULE_SHIFT;
     return true;
 }
 

@@ -1,13 +1,8 @@
 #include "heap/cells.h"
 
 #include "heap/announce.h"
+#include "heap/cell_slabs.h"
 #include "heap/memory.h"
-
-/* Where the space of a kind starts. */
-static size_t space_start(const struct views *views, enum cell_kind kind)
-{
-    return kind == CELLS_POINTER_FREE ? views->data : 0;
-}
 
 void cells_table_sizes(const struct views *views, size_t sizes[CELL_TABLES])
 {
@@ -35,247 +30,29 @@ void cells_destroy(struct cells *cells)
     pthread_mutex_destroy(&cells->lock);
 }
 
-/* ---- lists, under the lock ------------------------------------------------------------------------- */
-
-static unsigned index_of(const struct cell_block *block)
-{
-    return (unsigned)atomic_u8_load(&block->index) - 1;
-}
-
-static enum cell_kind kind_of(unsigned index)
-{
-    return index % CELL_KINDS;
-}
-
-static const struct size_class *class_of(const struct cells *cells, const struct cell_block *block)
-{
-    return cell_class(cells, index_of(block));
-}
-
-static uint64_t free_bytes(const struct cells *cells, const struct cell_block *block)
-{
-    return (uint64_t)block->free * class_of(cells, block)->granules << GRANULE_SHIFT;
-}
-
-/* Puts a block that nobody owns on its list, if it has free cells. */
-static void list_block(struct cells *cells, struct cell_block *block, uint32_t free)
-{
-    struct cell_block **head = &cells->with_free[index_of(block)];
-    block->free = free;
-    block->listed = free != 0;
-    if (!block->listed)
-        return;
-    block->next = *head;
-    block->previous = NULL;
-    if (*head != NULL)
-        (*head)->previous = block;
-    *head = block;
-    atomic_u64_fetch_add(&cells->free_bytes, free_bytes(cells, block));
-}
-
-static void unlist_block(struct cells *cells, struct cell_block *block)
-{
-    if (!block->listed)
-        return;
-    block->listed = false;
-    if (block->next != NULL)
-        block->next->previous = block->previous;
-    if (block->previous != NULL)
-        block->previous->next = block->next;
-    else
-        cells->with_free[index_of(block)] = block->next;
-    atomic_u64_fetch_add(&cells->free_bytes, -free_bytes(cells, block));
-}
-
-/* What of a slab is in use has changed: whether there is room for small blocks. */
-static void list_slab(struct cells *cells, struct cell_slab *slab, enum cell_kind kind)
-{
-    struct cell_slab **head = &cells->with_room[kind];
-    bool room = slab->used != 0 && slab->used != UINT8_MAX;
-    if (room == slab->listed)
-        return;
-    slab->listed = room;
-    if (room) {
-        slab->next_with_room = *head;
-        slab->previous_with_room = NULL;
-        if (*head != NULL)
-            (*head)->previous_with_room = slab;
-        *head = slab;
-        return;
-    }
-    if (slab->next_with_room != NULL)
-        slab->next_with_room->previous_with_room = slab->previous_with_room;
-    if (slab->previous_with_room != NULL)
-        slab->previous_with_room->next_with_room = slab->next_with_room;
-    else
-        *head = slab->next_with_room;
-}
-
-/* ---- slabs and blocks ------------------------------------------------------------------------------ */
-
-static bool is_large(const struct size_class *class)
-{
-    return class->words == LARGE_BLOCK_WORDS;
-}
-
-static size_t block_size(const struct size_class *class)
-{
-    return class->words * CHUNK_SIZE;
-}
-
-/* Bits of the parts of a slab that a block takes up. */
-static uint8_t parts_of(const struct size_class *class, unsigned part)
-{
-    return (uint8_t)(is_large(class) ? UINT8_MAX : 1u << part);
-}
-
-/* A part of a slab becomes a block that the caller owns. */
-static struct cell_block *make_block(struct memory *memory, struct cell_slab *slab, unsigned part,
-                                     unsigned index)
-{
-    struct cells *cells = &memory->cells;
-    struct cell_block *block = &slab->blocks[part];
-    uint8_t parts = parts_of(cell_class(cells, index), part);
-    size_t start = slab->start + part * SMALL_BLOCK_SIZE;
-    block->start = start;
-    enum cell_kind kind = kind_of(index);
-    block->live = kind == CELLS_POINTER_FREE ? memory->fixed.marks + (fixed_bit(&memory->fixed, start) >> 6)
-                                             : (atomic_u64 *)memory->live_bits + (start >> CHUNK_SHIFT);
-    block->taken = cells->taken[kind] + ((start - space_start(&memory->views, kind)) >> CHUNK_SHIFT);
-    block->owned = true;
-    block->listed = false;
-    block->clean = (slab->clean & parts) == parts;
-    slab->used |= parts;
-    slab->clean &= (uint8_t)~parts;
-    atomic_u8_store_release(&block->index, (uint8_t)(index + 1));
-    atomic_u64_fetch_add(&cells->free_bytes, -block_size(cell_class(cells, index)));
-    list_slab(cells, slab, kind);
-    return block;
-}
-
-/* Nobody finds the block any more. */
-static void unmake_block(struct cells *cells, struct cell_slab *slab, struct cell_block *block)
-{
-    const struct size_class *class = class_of(cells, block);
-    enum cell_kind kind = kind_of(index_of(block));
-    unlist_block(cells, block);
-    slab->used &= (uint8_t)~parts_of(class, (unsigned)(block - slab->blocks));
-    atomic_u8_store(&block->index, 0);
-    atomic_u64_fetch_add(&cells->free_bytes, block_size(class));
-    list_slab(cells, slab, kind);
-}
-
-static struct cell_slab *take_pinned_region(struct memory *memory, uint32_t reserve)
-{
-    region_number region = region_take(&memory->regions, REGION_ALLOCATING, reserve);
-    if (region == REGION_NONE)
-        return NULL;
-    bool dirty = memory->regions.regions[region].dirty;
-    if (!dirty)
-        budget_fit(&memory->fixed.budget);
-    memory_unseal_region(memory, region);
-    memory->regions.regions[region].top = REGION_SIZE;
-    struct cell_slab *slab = &memory->cells.slabs[CELLS_WITH_SLOTS][region];
-    slab->start = region_start(region);
-    slab->clean = dirty ? 0 : UINT8_MAX;
-    region_set_state(&memory->regions, region, REGION_PINNED);
-    return slab;
-}
-
-/* Runs lie anywhere, but no two of them start in the same REGION_SIZE bytes. */
-static struct cell_slab *take_run(struct memory *memory, uint32_t reserve)
-{
-    struct fixed *fixed = &memory->fixed;
-    enum run_state was;
-    size_t start = fixed_take(fixed, &fixed->data, (page_number)(REGION_SIZE >> memory->views.page_shift),
-                              reserve, &was);
-    if (start == OFFSET_NONE)
-        return NULL;
-    if (memory->announce)
-        announce_free(views_mutator(&memory->views, start), REGION_SIZE);
-    struct cell_slab *slab = &memory->cells.slabs[CELLS_POINTER_FREE][region_of(start - memory->views.data)];
-    slab->start = start;
-    slab->clean = was == RUN_DIRTY ? 0 : UINT8_MAX;
-    page_runs_set_state(&fixed->data, fixed_page(fixed, &fixed->data, start), RUN_BLOCK);
-    return slab;
-}
-
-static void link_slab(struct cells *cells, struct cell_slab *slab)
-{
-    slab->next = cells->all;
-    slab->previous = NULL;
-    if (cells->all != NULL)
-        cells->all->previous = slab;
-    cells->all = slab;
-    atomic_u64_fetch_add(&cells->slab_bytes, REGION_SIZE);
-    atomic_u64_fetch_add(&cells->free_bytes, REGION_SIZE);
-}
-
-static void unlink_slab(struct cells *cells, struct cell_slab *slab)
-{
-    if (slab->next != NULL)
-        slab->next->previous = slab->previous;
-    if (slab->previous != NULL)
-        slab->previous->next = slab->next;
-    else
-        cells->all = slab->next;
-    atomic_u64_fetch_add(&cells->slab_bytes, -REGION_SIZE);
-    atomic_u64_fetch_add(&cells->free_bytes, -REGION_SIZE);
-}
-
-/* Without the lock. */
-static void give_back(struct memory *memory, const struct cell_slab *slab)
-{
-    if (slab->start >= memory->views.data) {
-        fixed_free(&memory->fixed, slab->start);
-        return;
-    }
-    memory_seal_region(memory, region_of(slab->start));
-    region_free(&memory->regions, region_of(slab->start));
-}
-
 /* ---- mutators -------------------------------------------------------------------------------------- */
-
-/* Under the lock, from what there is. */
-static struct cell_block *find_block(struct memory *memory, unsigned index)
-{
-    struct cells *cells = &memory->cells;
-    struct cell_block *block = cells->with_free[index];
-    if (block != NULL) {
-        unlist_block(cells, block);
-        block->owned = true;
-        block->clean = false;
-        return block;
-    }
-    struct cell_slab *slab = cells->with_room[kind_of(index)];
-    if (slab == NULL || is_large(cell_class(cells, index)))
-        return NULL;
-    return make_block(memory, slab, (unsigned)__builtin_ctz(~(unsigned)slab->used), index);
-}
 
 struct cell_block *cells_take_block(struct memory *memory, unsigned index, uint32_t reserve, bool *fresh)
 {
     struct cells *cells = &memory->cells;
     pthread_mutex_lock(&cells->lock);
-    struct cell_block *block = find_block(memory, index);
+    struct cell_block *block = cell_block_find(memory, index);
     pthread_mutex_unlock(&cells->lock);
     if (block != NULL)
         return block;
-    struct cell_slab *slab = kind_of(index) == CELLS_POINTER_FREE ? take_run(memory, reserve)
-                                                                  : take_pinned_region(memory, reserve);
+    struct cell_slab *slab = cell_slab_take(memory, cell_kind_of(index), reserve);
     if (slab == NULL)
         return NULL;
     *fresh = true;
     pthread_mutex_lock(&cells->lock);
-    link_slab(cells, slab);
-    block = make_block(memory, slab, 0, index);
+    block = cell_slab_add(memory, slab, index);
     pthread_mutex_unlock(&cells->lock);
     return block;
 }
 
 static uint32_t count_free(const struct cells *cells, const struct cell_block *block)
 {
-    const struct size_class *class = class_of(cells, block);
+    const struct size_class *class = cell_block_class(cells, block);
     uint32_t free = class->count;
     for (unsigned word = 0; word < class->words; word++) {
         uint64_t live = atomic_u64_load_acquire(&block->live[word]);
@@ -296,7 +73,7 @@ void cells_return_block(struct memory *memory, struct cell_block *block, unsigne
         atomic_u64_and_release(&block->taken[word], ~reserved);
     }
     block->owned = false;
-    list_block(cells, block, count_free(cells, block));
+    cell_block_list(cells, block, count_free(cells, block));
     pthread_mutex_unlock(&cells->lock);
 }
 
@@ -316,7 +93,7 @@ void cells_reserve_born(struct memory *memory, struct cell_block *block, unsigne
     if (block->start >= memory->views.regions)
         return;
     size_t first = block->start + ((size_t)word << CHUNK_SHIFT);
-    size_t size = (size_t)class_of(&memory->cells, block)->granules << GRANULE_SHIFT;
+    size_t size = (size_t)cell_block_class(&memory->cells, block)->granules << GRANULE_SHIFT;
     size_t from = first + granule_start((granule_number)__builtin_ctzll(cells)) - HEADER_SIZE;
     size_t to = first + granule_start(63 - (granule_number)__builtin_clzll(cells)) - HEADER_SIZE + size;
     for (page_number page = memory_page(memory, from); page <= memory_page(memory, to - 1); page++)
@@ -349,10 +126,10 @@ static region_number for_slabs(struct memory *memory, block_function function)
         next = slab->next;
         bool empty = slab->used == 0;
         if (empty)
-            unlink_slab(cells, slab);
+            cell_slab_remove(cells, slab);
         pthread_mutex_unlock(&cells->lock);
         if (empty) {
-            give_back(memory, slab);
+            cell_slab_give_back(memory, slab);
             given_back++;
         }
         pthread_mutex_lock(&cells->lock);
@@ -364,7 +141,7 @@ static region_number for_slabs(struct memory *memory, block_function function)
 static void keep_late_births(struct memory *memory, struct cell_slab *slab, struct cell_block *block)
 {
     (void)slab;
-    uint32_t words = class_of(&memory->cells, block)->words;
+    uint32_t words = cell_block_class(&memory->cells, block)->words;
     for (unsigned word = 0; word < words; word++) {
         uint64_t late = atomic_u64_load(&block->live[word]) & ~atomic_u64_load(&block->taken[word]);
         if (late != 0)
@@ -384,7 +161,7 @@ void cells_begin_cycle(struct memory *memory)
 static void announce_dead(const struct memory *memory, const struct cell_block *block, unsigned word,
                           uint64_t dead)
 {
-    size_t size = (size_t)class_of(&memory->cells, block)->granules << GRANULE_SHIFT;
+    size_t size = (size_t)cell_block_class(&memory->cells, block)->granules << GRANULE_SHIFT;
     for (; dead != 0; dead &= dead - 1) {
         size_t at = block->start + ((size_t)word << CHUNK_SHIFT) +
                     granule_start((granule_number)__builtin_ctzll(dead));
@@ -395,12 +172,12 @@ static void announce_dead(const struct memory *memory, const struct cell_block *
 static void sweep(struct memory *memory, struct cell_slab *slab, struct cell_block *block)
 {
     struct cells *cells = &memory->cells;
-    const struct size_class *class = class_of(cells, block);
+    const struct size_class *class = cell_block_class(cells, block);
     uint32_t used = 0;
     for (unsigned word = 0; word < class->words; word++) {
         uint64_t live = atomic_u64_load_acquire(&block->live[word]);
         uint64_t taken = atomic_u64_load(&block->taken[word]);
-        used += (uint32_t)__builtin_popcountll(live);
+        used += live != 0 ? (uint32_t)__builtin_popcountll(live) : 0;
         if (taken == live)
             continue;
         if (memory->announce)
@@ -410,10 +187,10 @@ static void sweep(struct memory *memory, struct cell_slab *slab, struct cell_blo
     if (block->owned)
         return;
     if (used == 0) {
-        unmake_block(cells, slab, block);
+        cell_block_unmake(cells, slab, block);
     } else {
-        unlist_block(cells, block);
-        list_block(cells, block, class->count - used);
+        cell_block_unlist(cells, block);
+        cell_block_list(cells, block, class->count - used);
     }
 }
 
@@ -441,22 +218,33 @@ static const struct cell_slab *find_slab(const struct memory *memory, size_t off
     return &memory->cells.slabs[CELLS_POINTER_FREE][region_of(start - views->data)];
 }
 
+/* The block of a slab that an offset lies in, and its class; NULL: there is none. A block of several parts begins at a multiple of
+ * as many. */
+static const struct cell_block *find_block(const struct cells *cells, const struct cell_slab *slab,
+                                           size_t offset, const struct size_class **class)
+{
+    unsigned part = (unsigned)((offset - slab->start) / SMALL_BLOCK_SIZE);
+    for (unsigned parts = SLAB_BLOCKS; parts != 0; parts /= 2) {
+        const struct cell_block *block = &slab->blocks[part - part % parts];
+        unsigned index = atomic_u8_load_acquire(&block->index);
+        if (index == 0)
+            continue;
+        *class = cell_class(cells, index - 1);
+        if (cell_class_parts(*class) == parts)
+            return block;
+    }
+    return NULL;
+}
+
 size_t cells_object(const struct memory *memory, size_t offset)
 {
-    const struct cells *cells = &memory->cells;
     const struct cell_slab *slab = find_slab(memory, offset);
     if (slab == NULL)
         return OFFSET_NONE;
-    /* A large block has the slab to itself. */
-    const struct cell_block *block = &slab->blocks[0];
-    unsigned index = atomic_u8_load_acquire(&block->index);
-    if (index == 0 || !is_large(cell_class(cells, index - 1))) {
-        block = &slab->blocks[(offset - slab->start) / SMALL_BLOCK_SIZE];
-        index = atomic_u8_load_acquire(&block->index);
-    }
-    if (index == 0 || offset - block->start < HEADER_SIZE)
+    const struct size_class *class;
+    const struct cell_block *block = find_block(&memory->cells, slab, offset, &class);
+    if (block == NULL || offset - block->start < HEADER_SIZE)
         return OFFSET_NONE;
-    const struct size_class *class = cell_class(cells, index - 1);
     uint32_t number = (uint32_t)((offset - block->start - HEADER_SIZE) >> GRANULE_SHIFT) / class->granules;
     if (number >= class->count)
         return OFFSET_NONE;

@@ -1,6 +1,6 @@
 /*
  * Cells: memory for small objects that never move. *Slabs* of a region's size are cut into *blocks*, and each of these into
- * cells of one size class: a slab is one large block, or up to eight small ones. Objects with slots are in slabs that are regions
+ * cells of one size class: a block is an eighth of a slab, for large cells two or four eighths, or all of it. Objects with slots are in slabs that are regions
  * (REGION_PINNED); pointer-free ones in slabs that are runs of pages of the data space (RUN_BLOCK), which is never stale [io].
  * For these *live* is their mark [fixed].
  *
@@ -75,14 +75,14 @@ enum { SLAB_BLOCKS = REGION_SIZE / SMALL_BLOCK_SIZE };
 
 struct cell_slab {
     size_t start;
-    uint8_t used;  /* a bit for each small block that there is; all: there is no room for one */
-    uint8_t clean; /* a bit for each part in which there never was one, of zeros */
+    uint8_t used;  /* a bit for each eighth that is part of a block; all: there is no room for one */
+    uint8_t clean; /* a bit for each eighth in which there never was one, of zeros */
     bool listed;   /* in with_room */
     struct cell_slab *next;
     struct cell_slab *previous;
     struct cell_slab *next_with_room;
     struct cell_slab *previous_with_room;
-    struct cell_block blocks[SLAB_BLOCKS]; /* [0] is the large one */
+    struct cell_block blocks[SLAB_BLOCKS]; /* by the eighth that they begin with */
 };
 
 struct cells {

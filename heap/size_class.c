@@ -7,10 +7,13 @@ _Static_assert(OBJECT_SIZE_MAX >> GRANULE_SHIFT <= (SIZE_CLASS_STEPS + 1) << 9 &
 struct size_class size_class_describe(unsigned class)
 {
     uint32_t granules = size_class_granules(class);
-    uint32_t words = granules <= SIZE_CLASS_SMALL_BLOCKS ? SMALL_BLOCK_WORDS : LARGE_BLOCK_WORDS;
+    uint32_t words = SMALL_BLOCK_WORDS;
+    while (words < LARGE_BLOCK_WORDS && words * 64 < granules * BLOCK_CELLS_LEAST)
+        words *= 2;
     struct size_class described = {.granules = granules,
                                    .words = words,
                                    .count = (words * 64 - 1) / granules,
+                                   .end = 1 + (words * 64 - 1) / granules * granules,
                                    .carry = (granules - 64 % granules) % granules};
     for (uint32_t start = 0; start < 64; start += granules)
         described.pattern |= UINT64_C(1) << start;

@@ -16,13 +16,13 @@
 
 #include <shale/shale.h>
 
-/* Blocks of cells come in two sizes. */
+/* Blocks of cells come in sizes that double. */
 #define SMALL_BLOCK_SHIFT 15
 #define SMALL_BLOCK_SIZE ((size_t)1 << SMALL_BLOCK_SHIFT)
 enum { SMALL_BLOCK_WORDS = SMALL_BLOCK_SIZE >> CHUNK_SHIFT, LARGE_BLOCK_WORDS = REGION_CHUNKS };
 
-/* Granules of cells up to which small blocks waste no more than a sixteenth. */
-enum { SIZE_CLASS_SMALL_BLOCKS = 128 };
+/* A block is the smallest that a cell is no more than this part of, as nearly so much may be left over at its end. */
+enum { BLOCK_CELLS_LEAST = 16 };
 
 /* Classes of a granule each; then so many to a doubling. */
 enum { SIZE_CLASS_EXACT = 8, SIZE_CLASS_STEPS = 4, SIZE_CLASS_COUNT = 41 };
@@ -31,6 +31,7 @@ struct size_class {
     uint32_t granules; /* of a cell */
     uint32_t words;    /* of a bitmap for a block's granules */
     uint32_t count;    /* of cells in a block */
+    uint32_t end;      /* the granule behind them */
     uint32_t carry;    /* from a word's phase to the next one's, modulo `granules` */
     uint64_t pattern;
 };
@@ -73,10 +74,9 @@ static inline uint64_t size_class_starts(const struct size_class *class, unsigne
 {
     uint64_t starts = phase < 64 ? class->pattern << phase : 0;
     /* What is left at the block's end is no cell. */
-    uint32_t end = 1 + class->count * class->granules;
     uint32_t first = word << 6;
-    if (__builtin_expect(end < first + 64, 0))
-        starts &= end > first ? (UINT64_C(1) << (end - first)) - 1 : 0;
+    if (__builtin_expect(class->end < first + 64, 0))
+        starts &= class->end > first ? (UINT64_C(1) << (class->end - first)) - 1 : 0;
     return starts;
 }
 

@@ -66,15 +66,20 @@ static inline uint64_t written_take(struct written *written, size_t word)
     return pages;
 }
 
-/* The same for one page of the large space. */
-static inline bool written_take_page(struct written *written, page_number page)
+/* The same for those of them that are in [from, to): a large object ends where it ends. */
+static inline uint64_t written_take_among(struct written *written, size_t word, page_number from,
+                                          page_number to)
 {
-    uint64_t bit = UINT64_C(1) << page % WRITTEN_WORD;
-    uint64_t pages = atomic_u64_load(&written->pages[page / WRITTEN_WORD]);
-    if ((pages & bit) == 0)
-        return false;
-    atomic_u64_store(&written->pages[page / WRITTEN_WORD], pages & ~bit);
-    return true;
+    page_number first = (page_number)word * WRITTEN_WORD;
+    uint64_t among = ~UINT64_C(0);
+    if (first < from)
+        among &= ~UINT64_C(0) << (from - first);
+    if (to - first < WRITTEN_WORD)
+        among &= ~(~UINT64_C(0) << (to - first));
+    uint64_t pages = atomic_u64_load(&written->pages[word]);
+    if ((pages & among) != 0)
+        atomic_u64_store(&written->pages[word], pages & ~among);
+    return pages & among;
 }
 
 #endif

@@ -245,7 +245,9 @@ void *shale_allocate_pinned_slow(shale_mutator *api, const shale_type *type, siz
     struct mutator *mutator = mutator_of(api);
     /* Runs of arrays are looked at here, and all runs are empty when the call is not right. */
     if (SHALE_LIKELY(length <= type->length_max && type->cells != CELL_INDEX_NONE)) {
-        struct request request = request_of((const struct type *)type, length, true);
+        struct request request = {.header = type->header, .cells = type->cells};
+        if (length != 0)
+            request = request_of((const struct type *)type, length, true);
         uintptr_t address = cell_caches_continue(&mutator->local.cells, &mutator->heap->memory, request.cells,
                                                  request.header, mutator->local.bump.recording);
         if (SHALE_LIKELY(address != 0)) {

@@ -46,16 +46,20 @@ static const char *check_store(const struct memory *memory, const void *object, 
                : NULL;
 }
 
-/* False: the store must not be made. */
-static bool may_store(struct mutator *mutator, void *object, void *slot, uint64_t word, bool value)
+/* Stores into `count` slots from the first on. False: they must not be made. */
+static bool may_store(struct mutator *mutator, void *object, uint64_t *slot, size_t count, uint64_t word,
+                      bool value)
 {
     if (mutator_check(mutator, "shale_store") != SHALE_OK)
         return false;
-    const char *wrong = check_store(&mutator->heap->memory, object, slot, word, value);
+    const struct memory *memory = &mutator->heap->memory;
+    const char *wrong = check_store(memory, object, slot, word, value);
+    if (wrong == NULL && count > 1)
+        wrong = check_store(memory, object, slot + count - 1, word, value);
     if (wrong == NULL)
         return true;
     log_line(&mutator->heap->log, SHALE_LOG_ERROR, "shale_store: %s (object %p, slot %p, value %#" PRIx64 ")",
-             wrong, object, slot, word);
+             wrong, object, (void *)slot, word);
     mutator_fail(mutator, SHALE_ERROR_MISUSE, "shale_store: %s", wrong);
     return true;
 }
@@ -81,7 +85,7 @@ static __attribute__((noinline)) void barrier_any(struct mutator *mutator, void 
 {
     const shale_mutator *api = &mutator->local.bump.api;
     if (SHALE_UNLIKELY((api->barrier & (BARRIER_CHECK | BARRIER_REFUSE)) != 0) &&
-        !may_store(mutator, object, slot, word, value))
+        !may_store(mutator, object, slot, 1, word, value))
         return;
     if ((api->barrier & BARRIER_OLD) != 0)
         shade_word(mutator, atomic_u64_load_dependent(slot), value);
@@ -148,6 +152,14 @@ static void shade_words(struct mutator *mutator, void *object, const uint64_t *f
                        from + count * sizeof(uint64_t), shade_slots, &shading);
 }
 
+/* [clean] As memory_note_store, once for each page that the words lie on. */
+static void note_stores(struct memory *memory, const uint64_t *words, size_t count)
+{
+    uintptr_t end = (uintptr_t)(words + count);
+    for (uintptr_t at = (uintptr_t)words; at < end; at = round_up(at + 1, memory->views.page_size))
+        memory_note_store(memory, (const void *)at);
+}
+
 /* Stores words that have been read. They are shaded before any is stored, and not read from the slots
  * afterwards: by then another mutator, which began before, may have overwritten them without having seen them. */
 static void store_words(struct mutator *mutator, void *object, uint64_t *target, uint64_t *words,
@@ -156,14 +168,14 @@ static void store_words(struct mutator *mutator, void *object, uint64_t *target,
     uint32_t barrier = mutator->local.bump.api.barrier;
     if ((barrier & BARRIER_NEW) != 0)
         shade_words(mutator, object, target, count, words);
-    for (size_t i = 0; i < count && (barrier & BARRIER_PAGES) != 0; i++)
-        memory_note_store(&mutator->heap->memory, &target[i]);
+    if ((barrier & BARRIER_PAGES) != 0)
+        note_stores(&mutator->heap->memory, target, count);
     for (size_t i = 0; i < count; i++) {
         size_t index = backwards ? count - 1 - i : i;
         /* Whether these slots hold pointers or values is not said. Taken as values, no word is found wrong that
          * is right as either. */
         if ((barrier & BARRIER_CHECK) != 0)
-            may_store(mutator, object, &target[index], words[index], true);
+            may_store(mutator, object, &target[index], 1, words[index], true);
         atomic_u64_store_release((atomic_u64 *)&target[index], words[index]);
     }
 }
@@ -191,4 +203,48 @@ void shale_move_slots(shale_mutator *api, void *object, void *to, const void *fr
         store_words(mutator, object, &target[first], words, part, backwards);
         done += part;
     }
+}
+
+/* What is overwritten is shaded before anything is stored, see store_words. False: nothing must be stored. */
+static bool begin_fill(struct mutator *mutator, const char *function, void *object, uint64_t *slots,
+                       size_t count, uint64_t word, bool value)
+{
+    uint32_t barrier = mutator->local.bump.api.barrier;
+    if ((barrier & BARRIER_REFUSE) != 0) {
+        mutator_check(mutator, function);
+        return false;
+    }
+    if (count == 0)
+        return false;
+    if ((barrier & BARRIER_CHECK) != 0 && !may_store(mutator, object, slots, count, word, value))
+        return false;
+    if ((barrier & BARRIER_OLD) != 0)
+        shade_words(mutator, object, slots, count, slots);
+    if ((barrier & BARRIER_NEW) != 0)
+        shade_word(mutator, word, value);
+    if ((barrier & BARRIER_PAGES) != 0)
+        note_stores(&mutator->heap->memory, slots, count);
+    return true;
+}
+
+static void fill(struct mutator *mutator, const char *function, void *object, uint64_t *slots, size_t count,
+                 uint64_t word, bool value)
+{
+    if (!begin_fill(mutator, function, object, slots, count, word, value))
+        return;
+    /* Word by word: another thread that reads a slot sees the old or the new one. */
+    for (size_t i = 0; i < count; i++)
+        atomic_u64_store_release((atomic_u64 *)&slots[i], word);
+}
+
+void shale_fill_slots(shale_mutator *api, void *object, void *slots, size_t count, void *value)
+{
+    INSIDE();
+    fill(mutator_of(api), "shale_fill_slots", object, slots, count, (uint64_t)(uintptr_t)value, false);
+}
+
+void shale_fill_values(shale_mutator *api, void *object, shale_value *slots, size_t count, shale_value value)
+{
+    INSIDE();
+    fill(mutator_of(api), "shale_fill_values", object, slots, count, value, true);
 }

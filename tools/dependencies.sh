@@ -4,6 +4,8 @@
 # libc6-dbg: Valgrind cannot start on a stripped dynamic loader without it.
 PACKAGES=(gcc g++ cmake ninja-build pkg-config libatomic-ops-dev libbenchmark-dev libcmocka-dev
     valgrind libc6-dbg)
+# What some tests go through. Without it they are skipped.
+TEST_PACKAGES=(liburing-dev)
 # Lines that are typed into shale-lox can be edited with it.
 EXAMPLE_PACKAGES=(libedit-dev)
 # What benchmarks compare with. Without them everything is built but those comparisons.
@@ -35,9 +37,10 @@ install_packages() {
             apt-get install -y -q --no-install-recommends "${missing[@]}"
 }
 
-need_for() { # need_for build|bench|check|model
+need_for() { # need_for build|test|bench|check|model
     case $1 in
         build) need "${PACKAGES[@]}" && want "${EXAMPLE_PACKAGES[@]}" ;;
+        test) want "${TEST_PACKAGES[@]}" ;;
         bench) want "${BENCH_PACKAGES[@]}" ;;
         check) need "${CHECK_PACKAGES[@]}" ;;
         model) need "${MODEL_PACKAGES[@]}" ;;

@@ -193,12 +193,40 @@ static void register_types(struct mutators *mutators)
 
 void mutators_create(struct mutators *mutators, size_t live_bytes, int barrier)
 {
+    mutators_create_in(mutators, live_bytes, barrier, live_bytes + live_bytes / 2);
+}
+
+void mutators_hold_array(struct mutators *mutators, size_t slots)
+{
+    enum { SAME = 1000 }; /* neighbours that refer to one leaf */
+    shale_error error;
+    shale_mutator *mutator = shale_attach(mutators->heap, &error);
+    bench_require(mutator != NULL, error.message);
+    struct {
+        void **array;
+    } local = {shale_allocate_array(mutator, mutators->array_type, slots)};
+    shale_frame frame;
+    shale_frame_push(mutator, &frame, &local, 1);
+    bench_require(local.array != NULL && shale_handle_create(mutator, local.array) != NULL,
+                  "there is no room for the array");
+    for (size_t first = 0; first < slots; first += SAME) {
+        void *leaf = shale_allocate_array(mutator, mutators->leaf_type, 1);
+        bench_require(leaf != NULL, "the heap is full");
+        size_t count = slots - first < SAME ? slots - first : SAME;
+        shale_fill_slots(mutator, local.array, &local.array[first], count, leaf);
+    }
+    shale_frame_pop(mutator, &frame);
+    shale_detach(mutator);
+}
+
+void mutators_create_in(struct mutators *mutators, size_t live_bytes, int barrier, size_t heap_size)
+{
     *mutators = (struct mutators){.nodes = live_bytes / MUTATORS / NODE_AND_LEAF_BYTES};
     shale_options options;
     shale_error error;
     shale_options_init(&options);
     options.ignore_environment = true;
-    options.heap_size = live_bytes + live_bytes / 2;
+    options.heap_size = heap_size;
     options.concurrent = SHALE_CONCURRENT_REQUIRE;
     options.target = TARGET;
     options.barrier = barrier;

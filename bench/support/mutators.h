@@ -46,7 +46,12 @@ struct mutators {
 /* A heap with half as much again as `live_bytes`, which the threads fill with nodes before it returns. `barrier`: as in
  * shale_options. */
 void mutators_create(struct mutators *mutators, size_t live_bytes, int barrier);
+/* The same in a heap of that size. */
+void mutators_create_in(struct mutators *mutators, size_t live_bytes, int barrier, size_t heap_size);
 void mutators_destroy(struct mutators *mutators);
+
+/* Between turns: keeps an array of so many references as well, to leaves of its own, which move like others. */
+void mutators_hold_array(struct mutators *mutators, size_t slots);
 
 /* Lets the threads run for so long, then waits until they have stopped and no cycle is running. */
 void mutators_turn(struct mutators *mutators, uint64_t nanoseconds);

@@ -1,188 +1,53 @@
 /*
  * How fast small objects are allocated and given back, against malloc and free of the same sizes.
  *
- * Both sides do the same: take an object of the next size of one random sequence (payloads of 16 to 128
- * bytes, mostly small), write two words of it, put it at the head of a list. Then
+ * The program is that of small objects in allocating.h:
  *
  *   dropped   after each 100 objects the list is forgotten; malloc's side frees them one by one
  *   kept      250,000 objects are kept, through a root, and forgotten together; malloc's side
  *             frees them one by one, in the order of the list
  *
- * Shale's objects come zeroed and typed, malloc's do not. Shale's turn lasts until no cycle is running, so
- * all collections that it caused are in its time. The heap is about four times the live peak. Time is taken
- * twice: wall time, and CPU time of all threads, which charges the concurrent collector in full; the value
- * is the worse ratio. The target is on the geometric mean of the two patterns.
+ * Shale's objects come zeroed and typed, malloc's do not. The heap is about four times the live peak. The value is the worse of
+ * the ratios of wall and CPU time. The target is on the geometric mean of the two patterns.
  */
-#include "bench/gbench.h"
-#include "bench/support/samples.h"
-#include "bench/targets/targets.h"
-
-#include "runtime/heap.h"
+#include "bench/targets/allocating.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-enum { ROUNDS = 9, SEQUENCE = 4096, OBJECTS = 2000000, KEPT = 250000, DROPPED = 100 };
-#define HEAP_BYTES ((size_t)64 << 20)
+enum { ROUNDS = 9 };
 
-static const unsigned sizes[] = {16, 24, 32, 40, 48, 64, 96, 128};
-static const unsigned weights[] = {20, 20, 20, 12, 10, 10, 5, 3}; /* percent */
-enum { SIZE_COUNT = sizeof sizes / sizeof sizes[0] };
-
-struct node {
-    struct node *next;
-    uint64_t number;
-};
-
-struct bench {
-    shale_heap *heap;
-    shale_mutator *mutator;
-    const shale_type *types[SIZE_COUNT];
-    unsigned char sequence[SEQUENCE]; /* indices of sizes */
-};
-
-static void create(struct bench *bench)
+static void shale_side(void *bench, size_t batch)
 {
-    shale_options options;
-    shale_error error;
-    shale_options_init(&options);
-    options.ignore_environment = true;
-    options.heap_size = HEAP_BYTES;
-    bench->heap = shale_heap_create(&options, &error);
-    bench_require(bench->heap != NULL, error.message);
-    bench->mutator = shale_attach(bench->heap, &error);
-    bench_require(bench->mutator != NULL, error.message);
-    static const uint32_t pointers[] = {offsetof(struct node, next)};
-    for (size_t i = 0; i < SIZE_COUNT; i++) {
-        shale_type_spec spec = {.name = "node", .size = sizes[i], .pointers = pointers, .pointer_count = 1};
-        bench->types[i] = shale_type_register(bench->heap, &spec, &error);
-        bench_require(bench->types[i] != NULL, error.message);
-    }
-    uint64_t random = 3;
-    for (size_t i = 0; i < SEQUENCE; i++) {
-        size_t draw = random_below(&random, 100);
-        unsigned char class = 0;
-        while (draw >= weights[class])
-            draw -= weights[class ++];
-        bench->sequence[i] = class;
-    }
+    small_objects_shale(bench, batch, shale_allocate);
 }
 
-static void destroy(struct bench *bench)
+static void malloc_side(void *bench, size_t batch)
 {
-    shale_detach(bench->mutator);
-    shale_heap_destroy(bench->heap, NULL);
-}
-
-static void shale_side(const struct bench *bench, size_t batch)
-{
-    struct {
-        struct node *head;
-    } local = {NULL};
-    shale_frame frame;
-    shale_frame_push(bench->mutator, &frame, &local, 1);
-    for (size_t done = 0; done < OBJECTS; done += batch) {
-        for (size_t i = 0; i < batch; i++) {
-            struct node *node =
-                shale_allocate(bench->mutator, bench->types[bench->sequence[(done + i) % SEQUENCE]]);
-            bench_require(node != NULL, "the heap is full");
-            node->next = local.head;
-            node->number = i;
-            local.head = node;
-        }
-        gbench_keep(local.head);
-        local.head = NULL;
-    }
-    shale_frame_pop(bench->mutator, &frame);
-    shale_enter_native(bench->mutator);
-    while (collector_running(&bench->heap->collector) != 0)
-        atomic_pause();
-    shale_leave_native(bench->mutator);
-}
-
-static void malloc_side(const struct bench *bench, size_t batch)
-{
-    for (size_t done = 0; done < OBJECTS; done += batch) {
-        struct node *head = NULL;
-        for (size_t i = 0; i < batch; i++) {
-            struct node *node = malloc(sizes[bench->sequence[(done + i) % SEQUENCE]]);
-            bench_require(node != NULL, "malloc has no memory");
-            node->next = head;
-            node->number = i;
-            head = node;
-        }
-        gbench_keep(head);
-        while (head != NULL) {
-            struct node *next = head->next;
-            free(head);
-            head = next;
-        }
-    }
-}
-
-/* Nanoseconds an object. */
-struct times {
-    struct samples wall;
-    struct samples cpu;
-};
-
-static void time_side(const struct bench *bench, size_t batch,
-                      void (*side)(const struct bench *bench, size_t batch), struct times *times)
-{
-    uint64_t wall = clock_nanoseconds();
-    uint64_t cpu = process_nanoseconds();
-    side(bench, batch);
-    samples_add(&times->cpu, (double)(process_nanoseconds() - cpu) / OBJECTS);
-    samples_add(&times->wall, (double)(clock_nanoseconds() - wall) / OBJECTS);
-}
-
-struct pattern {
-    const char *name;
-    size_t batch;
-    struct times shale;
-    struct times glibc;
-};
-
-static double ratio(struct pattern *pattern)
-{
-    double wall = samples_median(&pattern->glibc.wall) / samples_median(&pattern->shale.wall);
-    double cpu = samples_median(&pattern->glibc.cpu) / samples_median(&pattern->shale.cpu);
-    return wall < cpu ? wall : cpu;
-}
-
-static void report(struct finding *finding, struct pattern *pattern)
-{
-    add_remark(finding, "%s: %.2f; wall %.1f and %.1f ns an object, CPU of all threads %.1f and %.1f",
-               pattern->name, ratio(pattern), samples_median(&pattern->shale.wall),
-               samples_median(&pattern->glibc.wall), samples_median(&pattern->shale.cpu),
-               samples_median(&pattern->glibc.cpu));
-    samples_free(&pattern->shale.wall);
-    samples_free(&pattern->shale.cpu);
-    samples_free(&pattern->glibc.wall);
-    samples_free(&pattern->glibc.cpu);
+    small_objects_other(bench, batch, malloc, free);
 }
 
 void measure_allocation_speed(struct finding *finding)
 {
-    struct bench bench;
-    create(&bench);
-    struct pattern patterns[] = {{.name = "dropped", .batch = DROPPED}, {.name = "kept", .batch = KEPT}};
+    struct small_objects bench;
+    small_objects_create(&bench, small_objects_default_target());
+    struct pattern patterns[] = {{.name = "dropped", .argument = SMALL_DROPPED},
+                                 {.name = "kept", .argument = SMALL_KEPT}};
     for (size_t round = 0; round < ROUNDS; round++) {
-        for (size_t i = 0; i < 2; i++) {
-            time_side(&bench, patterns[i].batch, shale_side, &patterns[i].shale);
-            time_side(&bench, patterns[i].batch, malloc_side, &patterns[i].glibc);
-        }
+        for (size_t i = 0; i < 2; i++)
+            pattern_take_turns(&patterns[i], shale_side, malloc_side, &bench, SMALL_OBJECTS);
         progress("allocation", round + 1, ROUNDS);
     }
     shale_statistics statistics;
     shale_heap_statistics(bench.heap, &statistics);
-    finding->value = sqrt(ratio(&patterns[0]) * ratio(&patterns[1]));
+    double dropped = 1 / pattern_worse(&patterns[0]);
+    double kept = 1 / pattern_worse(&patterns[1]);
+    finding->value = sqrt(dropped * kept);
     finding->limit = 3;
     finding->at_least = true;
-    set_details(finding, "geometric mean of dropped %.2f and kept %.2f; %zu cycles, %zu stalls",
-                ratio(&patterns[0]), ratio(&patterns[1]), (size_t)statistics.cycles,
-                (size_t)statistics.allocation_stalls);
-    report(finding, &patterns[0]);
-    report(finding, &patterns[1]);
-    destroy(&bench);
+    set_details(finding, "geometric mean of dropped %.2f and kept %.2f; %zu cycles, %zu stalls", dropped,
+                kept, (size_t)statistics.cycles, (size_t)statistics.allocation_stalls);
+    pattern_report(finding, &patterns[0], dropped, "ns an object", 1);
+    pattern_report(finding, &patterns[1], kept, "ns an object", 1);
+    small_objects_destroy(&bench);
 }

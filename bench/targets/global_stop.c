@@ -8,6 +8,8 @@
  *
  *   global-stop   with 2 GiB live, over that with 64 MiB live; the two programs take turns, and one that does not
  *                 run waits. Takes about 3.2 GiB of memory
+ *   large-stop    with 64 MiB live and an array of 32 Mi references beside (100 million with --full, 800 MB), over that with
+ *                 64 MiB live alone, in heaps of the same size
  *   pages-stop    with 64 MiB live, without a write barrier, over that with one: there are two stops in a cycle, the
  *                 remark and the flip. The median of many short runs of each in turn, since the longest stop of one run
  *                 tells more about what else the machine does
@@ -103,6 +105,36 @@ void measure_global_stop(struct finding *finding)
                 length());
     describe(finding, "2 GiB", &statistics[0]);
     describe(finding, "64 MiB", &statistics[1]);
+}
+
+void measure_large_stop(struct finding *finding)
+{
+    if (cannot_compact(finding))
+        return;
+    size_t slots = full_length ? 100000000 : 32 * MIB;
+    size_t heap_size = full_length ? 2 * GIB : 640 * MIB;
+    struct mutators mutators[2];
+    shale_statistics statistics[2];
+    for (size_t i = 0; i < 2; i++)
+        mutators_create_in(&mutators[i], 64 * MIB, SHALE_BARRIER_STORES, heap_size);
+    mutators_hold_array(&mutators[0], slots);
+    take_turns(mutators, 2);
+    for (size_t i = 0; i < 2; i++) {
+        shale_heap_statistics(mutators[i].heap, &statistics[i]);
+        mutators_destroy(&mutators[i]);
+    }
+    double with = longest_stop(&statistics[0]);
+    double without = longest_stop(&statistics[1]);
+    finding->value = with / without;
+    finding->limit = 3;
+    set_details(finding, "longest stop with %zu million references in an array %.0f us, without %.0f us; %s",
+                slots / 1000000, with, without, length());
+    describe(finding, "array and 64 MiB", &statistics[0]);
+    describe(finding, "64 MiB", &statistics[1]);
+    add_remark(finding, "median flip with the array %.0f us, without %.0f us; marking %.0f and %.0f ms",
+               microseconds(statistics[0].flip_pause.p50), microseconds(statistics[1].flip_pause.p50),
+               microseconds(statistics[0].mark_time.p50) / 1000,
+               microseconds(statistics[1].mark_time.p50) / 1000);
 }
 
 /* One short program: its longest stop. */

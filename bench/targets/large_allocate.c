@@ -10,11 +10,7 @@
  * `touched` writes a word on each page, `filled` writes every byte. The target is on the geometric mean, of wall time; CPU
  * time of all threads is given as well.
  */
-#include "bench/gbench.h"
-#include "bench/support/samples.h"
-#include "bench/targets/targets.h"
-
-#include "runtime/heap.h"
+#include "bench/targets/allocating.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -77,92 +73,51 @@ static inline void use(char *buffer, size_t size, bool filled)
         *(volatile uint64_t *)(buffer + at) = 1;
 }
 
-static void shale_side(struct bench *bench, bool filled)
+static void shale_side(void *context, size_t filled)
 {
+    struct bench *bench = context;
     for (size_t i = 0; i < REPLACED; i++) {
         bench->kept[bench->places[i]] = NULL;
         char *buffer = shale_allocate_array(bench->mutator, bench->bytes, bench->sizes[i]);
         bench_require(buffer != NULL, "the heap is full");
-        use(buffer, bench->sizes[i], filled);
+        use(buffer, bench->sizes[i], filled != 0);
         bench->kept[bench->places[i]] = buffer;
     }
-    shale_enter_native(bench->mutator);
-    while (collector_running(&bench->heap->collector) != 0)
-        atomic_pause();
-    shale_leave_native(bench->mutator);
+    await_no_cycle(bench->heap, bench->mutator);
 }
 
-static void malloc_side(struct bench *bench, bool filled)
+static void malloc_side(void *context, size_t filled)
 {
+    struct bench *bench = context;
     for (size_t i = 0; i < REPLACED; i++) {
         free(bench->others[bench->places[i]]);
         char *buffer = malloc(bench->sizes[i]);
         bench_require(buffer != NULL, "malloc has no memory");
-        use(buffer, bench->sizes[i], filled);
+        use(buffer, bench->sizes[i], filled != 0);
         bench->others[bench->places[i]] = buffer;
     }
-}
-
-/* Nanoseconds a buffer. */
-struct times {
-    struct samples wall;
-    struct samples cpu;
-};
-
-static void time_side(struct bench *bench, bool filled, void (*side)(struct bench *bench, bool filled),
-                      struct times *times)
-{
-    uint64_t wall = clock_nanoseconds();
-    uint64_t cpu = process_nanoseconds();
-    side(bench, filled);
-    samples_add(&times->cpu, (double)(process_nanoseconds() - cpu) / REPLACED);
-    samples_add(&times->wall, (double)(clock_nanoseconds() - wall) / REPLACED);
-}
-
-struct pattern {
-    const char *name;
-    struct times shale;
-    struct times glibc;
-};
-
-static double ratio(struct pattern *pattern)
-{
-    return samples_median(&pattern->glibc.wall) / samples_median(&pattern->shale.wall);
-}
-
-static void report(struct finding *finding, struct pattern *pattern)
-{
-    add_remark(finding, "%s: %.2f; wall %.1f and %.1f us a buffer, CPU of all threads %.1f and %.1f",
-               pattern->name, ratio(pattern), samples_median(&pattern->shale.wall) / 1000,
-               samples_median(&pattern->glibc.wall) / 1000, samples_median(&pattern->shale.cpu) / 1000,
-               samples_median(&pattern->glibc.cpu) / 1000);
-    samples_free(&pattern->shale.wall);
-    samples_free(&pattern->shale.cpu);
-    samples_free(&pattern->glibc.wall);
-    samples_free(&pattern->glibc.cpu);
 }
 
 void measure_large_allocate(struct finding *finding)
 {
     struct bench bench;
     create(&bench);
-    struct pattern patterns[] = {{.name = "touched"}, {.name = "filled"}};
+    struct pattern patterns[] = {{.name = "touched", .argument = 0}, {.name = "filled", .argument = 1}};
     for (size_t round = 0; round < ROUNDS; round++) {
-        for (int filled = 0; filled < 2; filled++) {
-            time_side(&bench, filled != 0, shale_side, &patterns[filled].shale);
-            time_side(&bench, filled != 0, malloc_side, &patterns[filled].glibc);
-        }
+        for (size_t i = 0; i < 2; i++)
+            pattern_take_turns(&patterns[i], shale_side, malloc_side, &bench, REPLACED);
         progress("large buffers", round + 1, ROUNDS);
     }
     shale_statistics statistics;
     shale_heap_statistics(bench.heap, &statistics);
-    finding->value = sqrt(ratio(&patterns[0]) * ratio(&patterns[1]));
+    double touched = 1 / pattern_wall(&patterns[0]);
+    double filled = 1 / pattern_wall(&patterns[1]);
+    finding->value = sqrt(touched * filled);
     finding->limit = 1;
     finding->at_least = true;
-    set_details(finding, "geometric mean of touched %.2f and filled %.2f; %zu cycles, %zu stalls",
-                ratio(&patterns[0]), ratio(&patterns[1]), (size_t)statistics.cycles,
-                (size_t)statistics.allocation_stalls);
-    report(finding, &patterns[0]);
-    report(finding, &patterns[1]);
+    set_details(finding, "geometric mean of touched %.2f and filled %.2f; %zu cycles, %zu stalls", touched,
+                filled, (size_t)statistics.cycles, (size_t)statistics.allocation_stalls);
+    pattern_report(finding, &patterns[0], touched, "us a buffer", 1000);
+    pattern_report(finding, &patterns[1], filled, "us a buffer", 1000);
     destroy(&bench);
 }

@@ -53,6 +53,8 @@ static const struct target targets[] = {
     {"marking-workers", "speed of marking 512 MiB with 2 workers, over that with 1", measure_marking_workers},
     {"large-access", "longest read of an array of references that is fixed up, over the longest bare fault",
      measure_large_access},
+    {"large-stop", "longest global stop with a huge array of references alive, over that without",
+     measure_large_stop},
     {"large-allocate", "speed of allocating large buffers, over glibc's malloc and free",
      measure_large_allocate},
     {"global-stop", "longest global stop with 2 GiB live, over that with 64 MiB", measure_global_stop},

@@ -49,6 +49,7 @@ void measure_stop_p99(struct finding *finding);
 void measure_marking_workers(struct finding *finding);
 void measure_large_access(struct finding *finding);
 void measure_large_allocate(struct finding *finding);
+void measure_large_stop(struct finding *finding);
 
 /* For the functions above: text as by printf. `add_remark` appends a line. */
 void set_details(struct finding *finding, const char *format, ...) __attribute__((format(printf, 2, 3)));

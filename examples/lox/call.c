@@ -185,7 +185,7 @@ bool class_inherit(struct thread *thread, const value *from, const value *to)
         return runtime_error(thread, "Superclass must be a class.");
     const struct class *super = to_pointer(*from);
     struct class *class = to_pointer(*to);
-    shale_store_value(thread->mutator, class, &class->initializer, super->initializer);
+    shale_store_value(thread->mutator, class, &class->initializer, load_word(&super->initializer));
     return table_add_all(thread, class->methods, super->methods) || out_of_memory(thread);
 }
 

@@ -61,6 +61,12 @@ static void print_object(struct thread *thread, value word)
     }
 }
 
+static void print_instance(struct thread *thread, const struct instance *instance)
+{
+    const struct shape *shape = load_pointer(&instance->shape);
+    print_around(thread, "", shape->class->name, " instance");
+}
+
 static void print_number(struct thread *thread, double number)
 {
     char text[32];
@@ -80,7 +86,7 @@ void print_value(struct thread *thread, value word)
     else if (is_string(word))
         output_string(&thread->world->output, thread->mutator, to_pointer(word));
     else if (is_instance(word))
-        print_around(thread, "", ((struct instance *)to_pointer(word))->shape->class->name, " instance");
+        print_instance(thread, to_pointer(word));
     else if (is_closure(word))
         print_function(thread, ((struct closure *)to_pointer(word))->function);
     else if (has_tag(word, TAG_OBJECT))

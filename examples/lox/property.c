@@ -38,7 +38,7 @@ static value field_at(struct instance *instance, size_t slot)
 static struct closure *find_method(const struct class *class, const struct string *name)
 {
     value *method = table_find(class->methods, name);
-    return method == NULL ? NULL : to_pointer(*method);
+    return method == NULL ? NULL : load_pointer(method);
 }
 
 /* Puts the method, bound to *receiver, into *to. */

@@ -603,8 +603,8 @@ static inline void *shale_allocate_array(shale_mutator *mutator, const shale_typ
 /* The same for objects that never move: their address is good for as long as they are alive, and plain C variables may hold
  * it across calls that may collect as long as something else keeps them alive. They are not kept alive by being pinned, and
  * what they refer to moves like anything else. Objects of pointer-free types may be handed to system calls at any time, also ones
- * that work on them while others collect; the object must be kept alive meanwhile.
- * From memory of their own: blocks of 32 KiB (256 KiB for objects of more than 2 KiB) for each size of object, of which each
+ * that work on them while others collect, and registered with io_uring; the object must be kept alive meanwhile.
+ * From memory of their own: blocks of 32 KiB (64 to 256 KiB for objects of more than 2 KiB) for each size of object, of which each
  * thread has one for each size that it uses; so a few of them take more memory than their sizes, and memory that they leave
  * behind is used for objects of the same size only, unless a whole block is empty. Objects with more than SHALE_OBJECT_MAX
  * bytes never move anyway. The first is inline. Any attached thread; may collect.
@@ -636,6 +636,15 @@ static inline void shale_store_root_value(shale_mutator *mutator, shale_value *s
  * may be very many, move them in parts, with shale_poll in between. */
 SHALE_API void shale_move_slots(shale_mutator *mutator, void *object, void *to, const void *from,
                                 size_t count);
+
+/* Stores `value` into `count` neighbouring pointer slots of `object`, the first of them `slots`, as shale_store would one after
+ * the other, with one pass of the write barrier over all. `value` is as for shale_store. Any attached thread; does not collect,
+ * however many there are: as for shale_move_slots, fill very many in parts. */
+SHALE_API void shale_fill_slots(shale_mutator *mutator, void *object, void *slots, size_t count, void *value);
+
+/* The same for slots of kind value. */
+SHALE_API void shale_fill_values(shale_mutator *mutator, void *object, shale_value *slots, size_t count,
+                                 shale_value value);
 
 /* ------------------------------------------------------------------------------------------------ */
 /* Roots                                                                                              */

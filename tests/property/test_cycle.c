@@ -11,6 +11,7 @@
 #include "gc/page_build.h"
 #include "gc/page_contents.h"
 #include "gc/shade.h"
+#include "heap/large.h"
 #include "tests/support/fake_world.h"
 #include "tests/support/os_simulated.h"
 
@@ -22,7 +23,7 @@
 
 #include <cmocka.h>
 
-enum { YOUNG_MAX = 2000, BACKLOG = 2000, PINS_MAX = 16 };
+enum { YOUNG_MAX = 2000, BACKLOG = 2000, PINS_MAX = 16, LARGE_PERCENT = 2, LARGES_MAX = 8 };
 
 struct scene {
     struct os_simulated os;
@@ -38,6 +39,8 @@ struct scene {
     char *image;
     bool *has_contents;
     uint64_t clean_slots; /* on clean pages, that refer to another region */
+    uint64_t large_slots; /* of large objects, that refer to what moves */
+    uint64_t large_built; /* pages of large objects that were shown to mutators */
     uint64_t marked;      /* objects that the mark of this cycle must find */
     uint64_t marked_bytes;
     /* Objects that were allocated after the flip, with one word of data. */
@@ -52,6 +55,8 @@ struct scene {
 
 /* Of all scenes: else they have shown little. */
 static uint64_t clean_slots;
+static uint64_t large_slots;
+static uint64_t large_built;
 static uint64_t held_back;
 static uint64_t flips_held_off;
 
@@ -63,20 +68,37 @@ static void require(struct scene *scene, bool holds, const char *wrong)
 
 /* ---- what mutators do ----------------------------------------------------------------------------------- */
 
-/* A touch of a page, with its fault answered if it has one. Mutators have no way to the evacuation set, nor to
- * pages without objects. */
 static page_number region_pages(const struct scene *scene)
 {
     return memory_page(&scene->model.memory, scene->model.memory.views.regions);
 }
 
+static page_number flipped_pages(const struct scene *scene)
+{
+    return memory_page(&scene->model.memory, model_end(&scene->model));
+}
+
+static bool is_evacuated(const struct scene *scene, page_number page)
+{
+    return page < region_pages(scene) &&
+           scene->collector.plan.roles[region_of(page * scene->os.page_size)] == ROLE_EVACUATED;
+}
+
+/* A page of any region, or of the large space as far as it was ever used. */
+static page_number random_page(struct scene *scene)
+{
+    page_number large = page_runs_touched(&scene->model.memory.fixed.large);
+    return (page_number)test_random_below(&scene->random, region_pages(scene) + large);
+}
+
+/* A touch of a page, with its fault answered if it has one. Mutators have no way to the evacuation set, nor to
+ * pages without objects. */
 static void touch(struct scene *scene, page_number page)
 {
     bool by_read = scene->compaction == SHALE_COMPACTION_FAULT_THREAD;
     size_t waiter;
-    region_number region = region_of(page * scene->os.page_size);
     if (scene->compaction == SHALE_COMPACTION_IN_PAUSE || !scene->has_contents[page] ||
-        scene->collector.plan.roles[region] == ROLE_EVACUATED)
+        is_evacuated(scene, page))
         return;
     if (scene->os.waiter_count >= BACKLOG || os_simulated_touch(&scene->os, page, by_read ? &waiter : NULL))
         return;
@@ -111,14 +133,49 @@ static bool allocate_raw(struct scene *scene, enum model_type type, size_t lengt
     return true;
 }
 
+static bool allocate_large(struct scene *scene, enum model_type type, size_t length, size_t *offset)
+{
+    struct memory *memory = &scene->model.memory;
+    const shale_type_spec *spec = model_spec(type);
+    const struct mutator_local *local = &scene->fake.locals[test_random_below(&scene->random, FAKE_MUTATORS)];
+    struct large_request request = {.type = scene->model.types[type],
+                                    .length = length,
+                                    .payload = spec->size + length * spec->element_size};
+    bool in_hook = scene->in_hook;
+    scene->in_hook = true;
+    struct large_run run = large_take(memory, &request, scene->collector.reserve);
+    if (run.start != OFFSET_NONE)
+        *offset = views_offset(&memory->views, large_complete(memory, &request, &run, local->bump.recording));
+    scene->in_hook = in_hook;
+    if (run.start == OFFSET_NONE)
+        return false;
+    const char *payload = model_payload(&scene->model, *offset);
+    for (size_t i = 0; i < request.payload; i++)
+        require(scene, payload[i] == 0, "a new large object is not zero");
+    return true;
+}
+
+/* Types with an array can be large. Of those there are few, or nothing else would fit. */
+static bool wants_large(struct scene *scene, enum model_type type)
+{
+    size_t live = 0;
+    for (size_t i = 0; i < scene->model.large_count; i++)
+        live += scene->model.objects[scene->model.larges[i]].live;
+    return model_spec(type)->element_size != 0 && live < LARGES_MAX &&
+           scene->model.large_count < MODEL_LARGE_MAX && test_random_chance(&scene->random, LARGE_PERCENT);
+}
+
 /* Allocates objects that refer to others; only when no addresses are changing. */
 static void allocate_old(struct scene *scene, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
         enum model_type type = (enum model_type)test_random_below(&scene->random, MODEL_TYPES);
-        size_t length = model_random_length(&scene->random, type);
+        bool large = wants_large(scene, type);
+        size_t length = large ? model_random_large_length(&scene->random, type)
+                              : model_random_length(&scene->random, type);
         size_t offset;
-        if (!allocate_raw(scene, type, length, &offset))
+        if (large ? !allocate_large(scene, type, length, &offset)
+                  : !allocate_raw(scene, type, length, &offset))
             return;
         struct model_object *object = model_add(&scene->model, type, length, offset);
         object->live = true;
@@ -193,8 +250,9 @@ static void expect_clean_pages(struct scene *scene)
     const struct plan *plan = &scene->collector.plan;
     for (size_t i = 0; i < model->count; i++) {
         const struct model_object *object = &model->objects[i];
-        if (!object->live || object->moves)
+        if (!object->live || object->moves || object->offset >= model_end(model))
             continue;
+        bool large = !model_in_region(model, object);
         const char *payload = model_payload(model, object->offset);
         size_t slot_count = model_slots(object->type, object->length, payload, slots);
         for (size_t s = 0; s < slot_count; s++) {
@@ -205,6 +263,7 @@ static void expect_clean_pages(struct scene *scene)
             bool clean = page_is_clean(plan, memory_page(&model->memory, object->offset + slots[s].offset));
             require(scene, !(clean && target->moves),
                     "a page with a reference to what moves is taken for clean");
+            scene->large_slots += large && target->moves;
             scene->clean_slots += clean && region_of(target->offset) != region_of(object->offset);
         }
     }
@@ -217,7 +276,7 @@ static void pin_some(struct scene *scene, unsigned most)
     const struct model *model = &scene->model;
     for (unsigned i = 0; i < most && scene->pinned_count < PINS_MAX && model->count != 0; i++) {
         const struct model_object *object = &model->objects[test_random_below(&scene->random, model->count)];
-        if (!object->live)
+        if (!object->live || !model_in_region(model, object))
             continue;
         region_number region = region_of(object->offset);
         region_pin(&scene->model.memory.regions, region);
@@ -238,8 +297,7 @@ static void expect_places(struct scene *scene)
     struct plan *plan = &scene->collector.plan;
     for (unsigned i = 0; i < scene->pinned_count; i++)
         require(scene, plan->roles[scene->pinned[i]] == ROLE_STAY, "a region moves that was pinned in time");
-    memset(scene->has_contents, 0,
-           memory_page(&scene->model.memory, scene->model.memory.views.regions) * sizeof(bool));
+    memset(scene->has_contents, 0, flipped_pages(scene) * sizeof(bool));
     model_place(&scene->model, plan);
     model_pages_with_contents(&scene->model, scene->has_contents);
     if (!test_random_chance(&scene->random, 50))
@@ -295,7 +353,7 @@ static void on_resumed(void *context)
     }
     allocate_young(scene, 100);
     for (int i = 0; i < 60; i++)
-        touch(scene, (page_number)test_random_below(&scene->random, region_pages(scene)));
+        touch(scene, random_page(scene));
 }
 
 /* From when the mutators are scanned, what they allocate is born: live, and not for marking to find. */
@@ -313,14 +371,17 @@ static void on_map(void *context, size_t page)
 {
     struct scene *scene = context;
     size_t page_size = scene->os.page_size;
-    region_number region = region_of(page * page_size);
-    if (!scene->flipping || !scene->has_contents[page] ||
-        scene->collector.plan.roles[region] == ROLE_EVACUATED)
+    if (!scene->flipping || page >= flipped_pages(scene) || !scene->has_contents[page] ||
+        is_evacuated(scene, (page_number)page))
         return;
-    enum region_state state = region_get_state(&scene->model.memory.regions, region);
-    /* A page that mutators allocate on now holds more than the model knows of. */
-    if (state == REGION_ALLOCATING || state == REGION_BORN)
-        return;
+    if (page < region_pages(scene)) {
+        /* A page that mutators allocate on now holds more than the model knows of. */
+        enum region_state state = region_get_state(&scene->model.memory.regions, region_of(page * page_size));
+        if (state == REGION_ALLOCATING || state == REGION_BORN)
+            return;
+    } else {
+        scene->large_built++;
+    }
     if (memcmp(views_alias(&scene->model.memory.views, page * page_size), scene->image + page * page_size,
                page_size) != 0)
         scene->wrong_on_map = "a page was published before it was up to date";
@@ -334,7 +395,7 @@ static void after_continue(void *context)
         return;
     scene->in_hook = true;
     if (test_random_chance(&scene->random, 50))
-        touch(scene, (page_number)test_random_below(&scene->random, region_pages(scene)));
+        touch(scene, random_page(scene));
     if (test_random_chance(&scene->random, 30))
         allocate_young(scene, 5);
     static const int errors[] = {EAGAIN, EAGAIN, EEXIST, EFAULT, ENOMEM};
@@ -389,20 +450,49 @@ static void expect_marks(struct scene *scene)
         object->moved_size = object->size;
         object->moves = false;
         scene->marked += object->live;
-        scene->marked_bytes += object->live ? object->size : 0;
+        size_t size = object->size;
+        if (!model_in_region(&scene->model, object))
+            size = memory_fixed_size(&scene->model.memory, object->offset);
+        scene->marked_bytes += object->live ? size : 0;
     }
+}
+
+/* Where a live object is there is one; nowhere else. */
+static void check_place(struct scene *scene, const struct model_object *object)
+{
+    struct memory *memory = &scene->model.memory;
+    if (!model_in_region(&scene->model, object)) {
+        assert_int_equal(memory_fixed_object(memory, object->offset), object->offset);
+        return;
+    }
+    enum region_state state = region_get_state(&memory->regions, region_of(object->moved_to));
+    assert_true(state == REGION_USED || state == REGION_BORN || state == REGION_ALLOCATING);
+}
+
+static void check_large_objects(struct scene *scene)
+{
+    struct memory *memory = &scene->model.memory;
+    size_t live = 0;
+    for (size_t i = 0; i < scene->model.large_count; i++)
+        live += scene->model.objects[scene->model.larges[i]].live;
+    size_t found = 0;
+    for (size_t offset = 0; (offset = memory_next_large(memory, offset)) != OFFSET_NONE;
+         offset += FIXED_FIRST_OBJECT)
+        found++;
+    assert_int_equal(found, live);
+    assert_int_equal(atomic_u64_load(&memory->fixed.large_objects), live);
 }
 
 static void check_objects(struct scene *scene)
 {
     struct model *model = &scene->model;
+    check_large_objects(scene);
     for (size_t i = 0; i < model->count; i++) {
         const struct model_object *object = &model->objects[i];
         if (!object->live)
             continue;
-        enum region_state state = region_get_state(&model->memory.regions, region_of(object->moved_to));
-        assert_true(state == REGION_USED || state == REGION_BORN || state == REGION_ALLOCATING);
-        if (scene->flipping)
+        check_place(scene, object);
+        if (scene->flipping && object->offset < model_end(model))
             assert_memory_equal(model_payload(model, object->moved_to) - 8,
                                 scene->image + object->moved_to - 8, object->moved_size);
     }
@@ -427,8 +517,10 @@ static void check_rest(struct scene *scene)
     assert_null(scene->fake.update);
     assert_int_equal(log_lines_count(&scene->fake.lines, SHALE_LOG_ERROR, ""), 0);
     page_number used = memory_page(memory, region_start(scene->touched));
-    for (page_number page = 0; page < used; page++)
-        assert_true(page_is_mapped(&memory->pages, page));
+    for (page_number page = 0; page < flipped_pages(scene); page++) {
+        if (page < used || (scene->flipping && scene->has_contents[page]))
+            assert_true(page_is_mapped(&memory->pages, page));
+    }
     for (region_number r = 0; r < memory->regions.count; r++) {
         assert_int_equal(scene->collector.plan.roles[r], ROLE_STAY);
         assert_int_not_equal(region_get_state(&memory->regions, r), REGION_EVACUATED);
@@ -463,8 +555,8 @@ static void scene_open(struct scene *scene, enum shale_compaction compaction)
     scene->fake.on_resumed = on_resumed;
     scene->fake.on_handshake = on_handshake;
     scene->fake.held_off = held_off;
-    scene->image = malloc(scene->model.memory.views.regions);
-    scene->has_contents = malloc(region_pages(scene) * sizeof(bool));
+    scene->image = malloc(model_end(&scene->model));
+    scene->has_contents = calloc(flipped_pages(scene), sizeof(bool));
     assert_non_null(scene->image);
     assert_non_null(scene->has_contents);
     const char *how;
@@ -511,7 +603,7 @@ static uint64_t run_scene(enum shale_compaction compaction, uint64_t stream)
         if (compaction == SHALE_COMPACTION_FAULT_THREAD) {
             pthread_mutex_lock(&scene.os.lock);
             scene.os.late_waiter = true;
-            scene.os.late_page = test_random_below(&scene.random, region_pages(&scene));
+            scene.os.late_page = random_page(&scene);
             /* Now and then the server comes to its events so late that the next flip may be under way. */
             if (cycle == 1 || test_random_chance(&scene.random, 5))
                 scene.os.hold_reader = 60;
@@ -531,6 +623,8 @@ static uint64_t run_scene(enum shale_compaction compaction, uint64_t stream)
     }
     uint64_t flips = atomic_u64_load(&scene.collector.statistics.flips);
     clean_slots += scene.clean_slots;
+    large_slots += scene.large_slots;
+    large_built += scene.large_built;
     scene_close(&scene);
     return flips;
 }
@@ -569,6 +663,15 @@ static void test_some_pages_were_clean(void **state)
         assert_true(clean_slots > 0);
 }
 
+static void test_some_large_objects_were_brought_up_to_date(void **state)
+{
+    (void)state;
+    if (!test_quick()) {
+        assert_true(large_slots > 0);
+        assert_true(large_built > 0);
+    }
+}
+
 static void test_some_regions_were_held_back(void **state)
 {
     (void)state;
@@ -591,6 +694,7 @@ int main(void)
         cmocka_unit_test(test_faults_by_signal),
         cmocka_unit_test(test_faults_by_thread),
         cmocka_unit_test(test_some_pages_were_clean),
+        cmocka_unit_test(test_some_large_objects_were_brought_up_to_date),
         cmocka_unit_test(test_some_regions_were_held_back),
         cmocka_unit_test(test_some_flips_were_held_off),
     };

@@ -80,6 +80,17 @@ static void move_random(struct exchange *exchange, shale_mutator *mutator, struc
     shale_move_slots(mutator, slots, &slots[to], &slots[from], stress_random_below(random, longest + 1));
 }
 
+static void fill_random(struct exchange *exchange, shale_mutator *mutator, struct stress_random *random,
+                        struct parcel *parcel)
+{
+    void **slots = array_of(exchange);
+    uint32_t from = stress_random_below(random, EXCHANGE_SLOTS);
+    uint32_t count = stress_random_below(random, 8);
+    if (count > EXCHANGE_SLOTS - from)
+        count = EXCHANGE_SLOTS - from;
+    shale_fill_slots(mutator, slots, &slots[from], count, parcel);
+}
+
 /* Gives a handle away for the one that was there. */
 static void swap_handle(struct exchange *exchange, shale_mutator *mutator, struct stress_random *random,
                         struct parcel *parcel)
@@ -126,8 +137,10 @@ static void use_once(struct exchange *exchange, shale_mutator *mutator, struct s
         store_random(exchange, mutator, random, load_random(exchange, random));
     } else if (draw < 60) {
         store_random(exchange, mutator, random, NULL);
-    } else if (draw < 70) {
+    } else if (draw < 68) {
         move_random(exchange, mutator, random);
+    } else if (draw < 70) {
+        fill_random(exchange, mutator, random, load_random(exchange, random));
     } else if (draw < 75) {
         swap_handle(exchange, mutator, random, load_random(exchange, random));
     } else if (draw < 85) {

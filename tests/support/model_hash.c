@@ -16,6 +16,8 @@ static bool is_evacuated(const struct plan *plan, size_t offset)
 
 void model_ask(struct model *model, const struct plan *plan, struct model_object *object)
 {
+    if (!model_in_region(model, object))
+        return; /* it follows from the place, and nothing is stored */
     struct plan none;
     memset(&none, 0, sizeof none);
     none.memory = &model->memory;

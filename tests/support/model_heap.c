@@ -32,6 +32,11 @@ void model_destroy(struct model *model)
     free(model->at);
 }
 
+bool model_in_region(const struct model *model, const struct model_object *object)
+{
+    return object->offset < model->memory.views.regions;
+}
+
 char *model_payload(const struct model *model, size_t offset)
 {
     return views_alias(&model->memory.views, offset);
@@ -45,6 +50,11 @@ uint64_t model_address(const struct model *model, const struct model_object *obj
 struct model_object *model_find(const struct model *model, uint64_t address)
 {
     uint64_t base = (uint64_t)(uintptr_t)model->memory.views.mutator;
+    /* The last, since memory is used again. */
+    for (size_t i = model->large_count; i-- != 0;) {
+        if (address == base + model->objects[model->larges[i]].offset)
+            return &model->objects[model->larges[i]];
+    }
     if (address < base || address >= base + model->memory.views.regions || address % GRANULE_SIZE != 0)
         return NULL;
     uint32_t index = model->at[(address - base) / GRANULE_SIZE];
@@ -78,7 +88,12 @@ struct model_object *model_add(struct model *model, enum model_type type, size_t
         .type = type, .length = length, .offset = offset, .size = model_size(type, length)};
     object->moved_to = offset;
     object->moved_size = object->size;
-    model->at[offset / GRANULE_SIZE] = (uint32_t)model->count;
+    if (model_in_region(model, object)) {
+        model->at[offset / GRANULE_SIZE] = (uint32_t)model->count;
+    } else {
+        assert_true(model->large_count < MODEL_LARGE_MAX);
+        model->larges[model->large_count++] = (uint32_t)(model->count - 1);
+    }
     return object;
 }
 

@@ -11,7 +11,7 @@
 #include "gc/plan.h"
 #include "tests/support/model_types.h"
 
-enum { MODEL_ROOTS = 64 };
+enum { MODEL_ROOTS = 64, MODEL_LARGE_MAX = 256 };
 
 /* What is known of an object's identity hash. */
 enum model_hash {
@@ -42,7 +42,9 @@ struct model {
     struct model_object *objects;
     size_t count;
     size_t capacity;
-    uint32_t *at; /* per granule: 1 + the index of the object whose address it is */
+    uint32_t *at; /* per granule of the regions: 1 + the index of the object whose address it is */
+    uint32_t larges[MODEL_LARGE_MAX]; /* indices of large objects, those that have died in between too */
+    size_t large_count;
     /* Even ones are pointers, odd ones values. */
     uint64_t roots[MODEL_ROOTS];
 };
@@ -62,7 +64,8 @@ struct model_fill {
  * anything. Roots refer to live ones. */
 void model_fill(struct model *model, const struct model_fill *fill);
 
-/* Adds an object that was made at an offset by other means; its header is written already. */
+/* Adds an object that was made at an offset by other means; its header is written already. Of large objects there may be
+ * MODEL_LARGE_MAX. */
 struct model_object *model_add(struct model *model, enum model_type type, size_t length, size_t offset);
 
 /* Fills an object's payload with random words and references to live objects. */
@@ -103,8 +106,14 @@ void model_place(struct model *model, const struct plan *plan);
 /* After compaction: the model follows the heap, and forgets what is not live. */
 void model_advance(struct model *model);
 
+/* Whether an object is in a region; the others are large. */
+bool model_in_region(const struct model *model, const struct model_object *object);
+
+/* Bytes from the heap's start up to which there are objects that a flip is about, and so the size of an image. */
+size_t model_end(const struct model *model);
+
 /* What the whole heap must hold after compaction: evacuated regions and everything that is not a live object
- * as before. */
+ * as before; of the large space only the pages of live objects, if the image is `model_end` bytes long. */
 void model_expect(const struct model *model, char *image);
 
 /* Sets for each page that live bytes, other than a header alone, will be on it if they will. */

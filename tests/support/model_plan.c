@@ -96,11 +96,30 @@ static void expect_object(const struct model *model, const struct model_object *
     }
 }
 
+size_t model_end(const struct model *model)
+{
+    return model->memory.views.flipped;
+}
+
+/* Of the large space only what is in use: reading the rest would take memory for it. */
+static void expect_large_runs(const struct model *model, char *image)
+{
+    for (size_t i = 0; i < model->large_count; i++) {
+        const struct model_object *object = &model->objects[model->larges[i]];
+        if (!object->live || object->offset >= model->memory.views.flipped)
+            continue;
+        size_t start = object->offset - 16;
+        memcpy(image + start, model->memory.views.alias + start,
+               round_up(object->size + 8, model->memory.views.page_size));
+    }
+}
+
 void model_expect(const struct model *model, char *image)
 {
     memcpy(image, model->memory.views.alias, model->memory.views.regions);
+    expect_large_runs(model, image);
     for (size_t i = 0; i < model->count; i++) {
-        if (model->objects[i].live)
+        if (model->objects[i].live && model->objects[i].offset < model->memory.views.flipped)
             expect_object(model, &model->objects[i], image);
     }
 }
@@ -110,7 +129,7 @@ void model_pages_with_contents(const struct model *model, bool *has)
     size_t page_size = model->memory.views.page_size;
     for (size_t i = 0; i < model->count; i++) {
         const struct model_object *object = &model->objects[i];
-        if (!object->live)
+        if (!object->live || object->offset >= model->memory.views.flipped)
             continue;
         /* The copy of an object takes its header along; one that stays has a header that needs nothing. */
         size_t first = object->moved_to - (object->moves ? 8 : 0);
@@ -138,6 +157,7 @@ void model_advance(struct model *model)
 {
     size_t kept = 0;
     memset(model->at, 0, model->memory.views.regions / GRANULE_SIZE * sizeof *model->at);
+    model->large_count = 0;
     for (size_t i = 0; i < model->count; i++) {
         struct model_object object = model->objects[i];
         if (!object.live)
@@ -150,7 +170,10 @@ void model_advance(struct model *model)
             object.hash = MODEL_STORED;
         object.moves = false;
         model->objects[kept++] = object;
-        model->at[object.offset / GRANULE_SIZE] = (uint32_t)kept;
+        if (model_in_region(model, &object))
+            model->at[object.offset / GRANULE_SIZE] = (uint32_t)kept;
+        else
+            model->larges[model->large_count++] = (uint32_t)(kept - 1);
     }
     model->count = kept;
 }

@@ -92,8 +92,23 @@ size_t model_random_length(struct test_random *random, enum model_type type)
     return length < most ? length : most;
 }
 
+size_t model_random_large_length(struct test_random *random, enum model_type type)
+{
+    enum { BYTES_MAX = 300000 };
+    const shale_type_spec *spec = model_spec(type);
+    size_t bytes = test_random_between(random, SHALE_OBJECT_MAX + 1, BYTES_MAX);
+    return bytes / spec->element_size + 1;
+}
+
+bool model_is_large(enum model_type type, size_t length)
+{
+    return specs[type].size + length * specs[type].element_size > SHALE_OBJECT_MAX;
+}
+
 size_t model_size(enum model_type type, size_t length)
 {
+    if (model_is_large(type, length))
+        return 8 + (specs[type].size + length * specs[type].element_size) / 8 * 8;
     size_t bytes = 8 + specs[type].size + length * specs[type].element_size;
     while (bytes % 16 != 0)
         bytes++;

@@ -24,7 +24,7 @@ enum model_type {
 
 enum model_encoding { MODEL_PLAIN, MODEL_TAGGED, MODEL_NAN_BOXED, MODEL_ENCODINGS };
 
-enum { MODEL_SLOTS_MAX = 4096, MODEL_WIDE_SIZE = 9000, MODEL_WIDE_STEP = 504 };
+enum { MODEL_SLOTS_MAX = 40000, MODEL_WIDE_SIZE = 9000, MODEL_WIDE_STEP = 504 };
 
 struct model_slot {
     size_t offset; /* bytes from the object's address */
@@ -40,7 +40,13 @@ void model_types_register(struct type_table *table, struct type *types[MODEL_TYP
 /* A number of elements, mostly small, now and then as large as an object can be. */
 size_t model_random_length(struct test_random *random, enum model_type type);
 
-/* Bytes of an object, header included. */
+/* The same of a large object, of a type with an array. */
+size_t model_random_large_length(struct test_random *random, enum model_type type);
+
+/* Whether an object has whole pages of its own. */
+bool model_is_large(enum model_type type, size_t length);
+
+/* Bytes of an object, header included; of a large one without what is not a whole word. */
 size_t model_size(enum model_type type, size_t length);
 
 /* The same with a stored identity hash. */

@@ -328,6 +328,35 @@ static void move(struct shadow_graph *graph, struct place at)
     memmove(&at.node->slots[start + to], &at.node->slots[start + from], count * sizeof at.node->slots[0]);
 }
 
+/* Fills a run of slots of one kind within an array with one reference, or with none. */
+static void fill(struct shadow_graph *graph, struct place at, struct place to)
+{
+    if ((at.node->kind != SHADOW_POINTERS && at.node->kind != SHADOW_VALUES) || at.node->length == 0)
+        return;
+    bool values = at.node->kind == SHADOW_VALUES;
+    uint32_t first = (values ? 0 : 1) + stress_random_below(&graph->random, at.node->length);
+    uint32_t count = stress_random_below(&graph->random, at.node->length + (values ? 0 : 1) - first + 1);
+    uint64_t *words = (uint64_t *)at.object + first;
+    uint64_t word = (uint64_t)(uintptr_t)to.object;
+    struct shadow_slot slot = {.target = to.node};
+    if (values) {
+        enum shadow_encoding encoding = graph->types->encoding;
+        word = to.node != NULL ? shadow_reference(encoding, to.object, stress_random_next(&graph->random))
+                               : shadow_immediate(encoding, &graph->random);
+        slot.word = to.node != NULL ? shadow_bits_of(encoding, word) : word;
+    }
+    if (graph->plain) {
+        for (uint32_t i = 0; i < count; i++)
+            words[i] = word;
+    } else if (values) {
+        shale_fill_values(graph->mutator, at.object, words, count, word);
+    } else {
+        shale_fill_slots(graph->mutator, at.object, words, count, to.object);
+    }
+    for (uint32_t i = 0; i < count; i++)
+        at.node->slots[first + i] = slot;
+}
+
 void shadow_graph_drop_some(struct shadow_graph *graph, uint32_t one_in)
 {
     for (unsigned root = 0; root < ROOT_COUNT; root++) {
@@ -383,8 +412,11 @@ void shadow_graph_step(struct shadow_graph *graph)
         ask_for_hash(graph, at);
     } else if (draw < 60) {
         shadow_check_contents(graph, at.node, at.object);
-    } else if (draw < 65 && graph->move_slots) {
+    } else if (draw < 64 && graph->move_slots) {
         move(graph, at);
+    } else if (draw < 65 && graph->move_slots) {
+        struct place none = {NULL, NULL};
+        fill(graph, at, stress_random_chance(&graph->random, 2) ? none : draw_object(graph));
     } else if (draw < 70) {
         set_root(graph, stress_random_below(&graph->random, ROOT_COUNT), at.node, at.object);
     } else {

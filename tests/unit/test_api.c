@@ -194,6 +194,57 @@ static void test_tagged_values(void **state)
     end(heap, mutator);
 }
 
+/* Each slot of the part and none beside it, in a small array and in one of several pages that is a large object. */
+static void test_filling(void **state)
+{
+    (void)state;
+    shale_heap *heap = make_heap((shale_encoding)SHALE_ENCODING_TAGGED(1 << 0 | 1 << 3));
+    shale_mutator *mutator = shale_attach(heap, NULL);
+    const shale_type *type = shale_type_register(heap, &cell_spec, NULL);
+    shale_type_spec spec = {
+        .name = "pointers", .element_size = 8, .element_pointers = first, .element_pointer_count = 1};
+    const shale_type *pointers = shale_type_register(heap, &spec, NULL);
+    spec = (shale_type_spec){
+        .name = "values", .element_size = 8, .element_values = first, .element_value_count = 1};
+    const shale_type *values = shale_type_register(heap, &spec, NULL);
+    static const size_t lengths[] = {5, 600, 20000};
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        size_t length = lengths[i];
+        struct {
+            struct cell **pointers;
+            shale_value *values;
+            struct cell *cell;
+        } locals = {NULL, NULL, NULL};
+        shale_frame frame;
+        shale_frame_push(mutator, &frame, &locals, 3);
+        locals.pointers = shale_allocate_array(mutator, pointers, length);
+        locals.values = shale_allocate_array(mutator, values, length);
+        locals.cell = make_cell(mutator, type, 7);
+        shale_fill_slots(mutator, locals.pointers, &locals.pointers[1], length - 2, locals.cell);
+        shale_fill_values(mutator, locals.values, &locals.values[1], length - 2,
+                          (shale_value)(uintptr_t)locals.cell | 3);
+        shale_fill_slots(mutator, locals.pointers, &locals.pointers[0], 0, locals.cell);
+        const void *before = locals.cell;
+        move_certainly(mutator, type);
+        assert_ptr_not_equal(locals.cell, before);
+        for (size_t at = 0; at < length; at++) {
+            bool inside = at != 0 && at != length - 1;
+            assert_ptr_equal(locals.pointers[at], inside ? locals.cell : NULL);
+            assert_int_equal(locals.values[at], inside ? (shale_value)(uintptr_t)locals.cell | 3 : 0);
+        }
+        assert_int_equal(locals.cell->number, 7);
+        shale_fill_slots(mutator, locals.pointers, locals.pointers, length, NULL);
+        shale_fill_values(mutator, locals.values, locals.values, length, 2 * 5 + 1);
+        for (size_t at = 0; at < length; at++) {
+            assert_null(locals.pointers[at]);
+            assert_int_equal(locals.values[at], 2 * 5 + 1);
+        }
+        shale_frame_pop(mutator, &frame);
+    }
+    assert_int_equal(shale_last_error(mutator)->status, SHALE_OK);
+    end(heap, mutator);
+}
+
 static void test_what_objects_are(void **state)
 {
     (void)state;
@@ -339,8 +390,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_kinds_of_roots), cmocka_unit_test(test_native_section),
-        cmocka_unit_test(test_tagged_values),      cmocka_unit_test(test_what_objects_are),
-        cmocka_unit_test(test_several_heaps),      cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_tagged_values),      cmocka_unit_test(test_filling),
+        cmocka_unit_test(test_what_objects_are),   cmocka_unit_test(test_several_heaps),
+        cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests_name("unit.api", tests, NULL, NULL);
 }

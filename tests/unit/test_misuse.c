@@ -360,6 +360,8 @@ static void test_stores_of_nonsense(void **state)
     assert_one_line(scene, "shale_store", "the object is not in this heap");
     shale_store(mutator, first, &outside[0], second);
     assert_one_line(scene, "shale_store", "the slot is not in the object");
+    shale_fill_slots(mutator, first, first, 2, (char *)second + 8);
+    assert_one_line(scene, "shale_store", "not the address of an object");
     first[0] = first[1] = NULL;
     assert_int_equal(call_collect(mutator), SHALE_OK);
     assert_int_equal(shale_detach(mutator), SHALE_OK);
