@@ -413,9 +413,13 @@ leave : {
         if (SHALE_LIKELY(is_instance(receiver))) {
             const struct instance *instance = to_pointer(receiver);
             uint64_t cache = __atomic_load_n(&ip->bits, __ATOMIC_RELAXED);
-            if (SHALE_LIKELY((uint32_t)cache == instance->id && cache >> 32 < instance->limit)) {
-                R[i->a] = instance->slots[cache >> 32];
+            if (SHALE_LIKELY((uint32_t)cache == instance->id)) {
+                size_t slot = cache >> 32, limit = instance->limit;
                 ip++;
+                if (SHALE_LIKELY(slot < limit))
+                    R[i->a] = instance->slots[slot];
+                else
+                    R[i->a] = ((struct values *)to_pointer(instance->slots[limit]))->slots[slot - limit];
                 NEXT();
             }
         }
@@ -431,9 +435,15 @@ leave : {
         if (SHALE_LIKELY(is_instance(receiver))) {
             struct instance *instance = to_pointer(receiver);
             uint64_t cache = __atomic_load_n(&ip->bits, __ATOMIC_RELAXED);
-            if (SHALE_LIKELY((uint32_t)cache == instance->id && cache >> 32 < instance->limit)) {
-                shale_store_value(mutator, instance, &instance->slots[cache >> 32], R[i->b]);
+            if (SHALE_LIKELY((uint32_t)cache == instance->id)) {
+                size_t slot = cache >> 32, limit = instance->limit;
                 ip++;
+                if (SHALE_LIKELY(slot < limit)) {
+                    shale_store_value(mutator, instance, &instance->slots[slot], R[i->b]);
+                } else {
+                    struct values *more = to_pointer(instance->slots[limit]);
+                    shale_store_value(mutator, more, &more->slots[slot - limit], R[i->b]);
+                }
                 NEXT();
             }
             const struct field_cache *step = to_pointer(K[i->c + 1]);
