@@ -1,5 +1,6 @@
 #include "print.h"
 
+#include "shape.h"
 #include "thread.h"
 
 #include <stdio.h>
@@ -64,7 +65,7 @@ void print_value(struct thread *thread, value word)
     else if (is_string(word))
         output_string(&thread->world->output, thread->mutator, to_pointer(word));
     else if (is_instance(word))
-        print_around(thread, "", ((struct instance *)to_pointer(word))->shape->class->name, " instance");
+        print_around(thread, "", shape_of(to_pointer(word))->class->name, " instance");
     else if (is_closure(word))
         print_function(thread, ((struct closure *)to_pointer(word))->function);
     else if (has_tag(word, TAG_OBJECT))
