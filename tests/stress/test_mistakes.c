@@ -49,6 +49,12 @@ static void log_line(void *context, shale_log_level level, const char *line)
         __atomic_store_n(&world.stray_seen, 1, __ATOMIC_RELEASE);
 }
 
+static _Noreturn void give_up(const shale_error *error)
+{
+    fprintf(stderr, "%s\n", error->message);
+    exit(EXIT_NO_HEAP);
+}
+
 static void start(shale_options *options)
 {
     static const uint32_t pointers[] = {offsetof(struct node, next)};
@@ -58,17 +64,18 @@ static void start(shale_options *options)
     options->ignore_environment = true;
     options->log = log_line;
     world.heap = shale_heap_create(options, &error);
-    world.mutator = world.heap == NULL ? NULL : shale_attach(world.heap, &error);
-    if (world.mutator != NULL)
-        world.node = shale_type_register(
-            world.heap,
-            &(shale_type_spec){
-                .name = "node", .size = sizeof(struct node), .pointers = pointers, .pointer_count = 1},
-            &error);
-    if (world.node == NULL) {
-        fprintf(stderr, "%s\n", error.message);
-        exit(EXIT_NO_HEAP);
-    }
+    if (world.heap == NULL)
+        give_up(&error);
+    world.mutator = shale_attach(world.heap, &error);
+    if (world.mutator == NULL)
+        give_up(&error);
+    world.node = shale_type_register(
+        world.heap,
+        &(shale_type_spec){
+            .name = "node", .size = sizeof(struct node), .pointers = pointers, .pointer_count = 1},
+        &error);
+    if (world.node == NULL)
+        give_up(&error);
 }
 
 static struct node *make(struct node *const *next)
