@@ -81,20 +81,11 @@ struct class
     uint32_t unused;
 };
 
-/* Those fields that there is room for are in `slots`, the others in an extension. `id` is written last: who has read it finds
- * all fields of that shape. */
+/* Fields are in `slots`; if there are more than there is room, the last slot refers to a struct values with the others. */
 struct instance {
-    struct shape *shape; /* or the extension: shape.h knows which */
-    uint32_t id;         /* the shape's */
-    uint32_t limit;      /* number of slots */
-    value slots[];
-};
-
-/* The fields of one instance from the one with number `limit` on. */
-struct extension {
-    uint32_t no_shape; /* NO_SHAPE, where a shape has its id */
-    uint32_t unused;
     struct shape *shape;
+    uint32_t id;    /* the shape's */
+    uint32_t limit; /* slots that hold fields */
     value slots[];
 };
 
@@ -135,7 +126,7 @@ struct field_cache {
 /* The types of all these, registered with one heap. */
 struct types {
     const shale_type *string, *values, *cell, *global, *code, *lines, *function, *closure, *shape, *class,
-        *instance, *extension, *bound_method, *native, *method_cache, *field_cache, *table, *entries;
+        *instance, *bound_method, *native, *method_cache, *field_cache, *table, *entries;
 };
 
 bool types_register(struct types *types, shale_heap *heap, shale_error *error);

@@ -1,6 +1,5 @@
 #include "print.h"
 
-#include "shape.h"
 #include "thread.h"
 
 #include <stdio.h>
@@ -65,7 +64,7 @@ void print_value(struct thread *thread, value word)
     else if (is_string(word))
         output_string(&thread->world->output, thread->mutator, to_pointer(word));
     else if (is_instance(word))
-        print_around(thread, "", shape_of(to_pointer(word))->class->name, " instance");
+        print_around(thread, "", ((struct instance *)to_pointer(word))->shape->class->name, " instance");
     else if (is_closure(word))
         print_function(thread, ((struct closure *)to_pointer(word))->function);
     else if (has_tag(word, TAG_OBJECT))

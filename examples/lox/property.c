@@ -102,14 +102,13 @@ struct closure *property_find_method(struct thread *thread, value *registers,
     struct closure *method = instance->id == 0 ? NULL : recall_method(thread, instruction, instance->id);
     if (method != NULL)
         return method;
-    const struct shape *shape = shape_of(instance);
-    long slot = shape_find(shape, name);
+    long slot = shape_find(instance->shape, name);
     if (slot != NO_SLOT) {
         void *object;
         *window = *instance_slot(instance, (size_t)slot, &object);
         return NULL;
     }
-    method = find_method(shape->class, name);
+    method = find_method(instance->shape->class, name);
     if (method == NULL) {
         *failed = !undefined(thread, name);
         return NULL;
@@ -152,28 +151,27 @@ bool property_get(struct thread *thread, value *registers, const struct instruct
     if (!is_instance(receiver))
         return runtime_error(thread, "Only instances have properties.");
     struct instance *instance = to_pointer(receiver);
-    const struct shape *shape = shape_of(instance);
-    long slot = shape_find(shape, name);
+    long slot = shape_find(instance->shape, name);
     if (slot != NO_SLOT) {
         void *object;
-        remember_slot(cache, shape, (size_t)slot);
+        remember_slot(cache, instance->shape, (size_t)slot);
         registers[instruction->a] = *instance_slot(instance, (size_t)slot, &object);
         return true;
     }
-    struct closure *method = find_method(shape->class, name);
+    struct closure *method = find_method(instance->shape->class, name);
     if (method == NULL)
         return undefined(thread, name);
     return bind(thread, &registers[instruction->a], &registers[instruction->b], method);
 }
 
 /* Adds a field as was noted before. False: there is no note for this shape, or no room in the instance. */
-static bool repeat_step(const struct thread *thread, const struct instruction *instruction,
+static bool repeat_step(struct thread *thread, const struct instruction *instruction,
                         struct instance *instance, value content)
 {
     const struct field_cache *cache = to_pointer(*cache_of(thread, instruction));
     while (cache != NULL && cache->id != NO_SHAPE && cache->id != instance->id)
         cache = cache->rest;
-    if (!thread->alone || cache == NULL || cache->id == NO_SHAPE || cache->slot >= instance->limit)
+    if (cache == NULL || cache->id == NO_SHAPE || cache->slot >= instance->limit)
         return false;
     shale_store_value(thread->mutator, instance, &instance->slots[cache->slot], content);
     shale_store(thread->mutator, instance, &instance->shape, cache->shape);
@@ -195,9 +193,9 @@ static void remember_step(struct thread *thread, const struct instruction *instr
     const struct instance *instance = to_pointer(*receiver);
     cache->id = id;
     cache->length = rest->length + 1;
-    cache->slot = shape_of(instance)->count - 1;
-    cache->next_id = shape_of(instance)->id;
-    cache->shape = shape_of(instance);
+    cache->slot = instance->shape->count - 1;
+    cache->next_id = instance->id;
+    cache->shape = instance->shape;
     cache->rest = rest;
     shale_store_value(thread->mutator, thread->call->constants, cache_of(thread, instruction),
                       from_pointer(TAG_OBJECT, cache));
@@ -214,11 +212,10 @@ bool property_set(struct thread *thread, value *registers, const struct instruct
     uint32_t id = instance->id;
     if (id != 0 && repeat_step(thread, instruction, instance, registers[instruction->b]))
         return true;
-    const struct shape *shape = shape_of(instance);
-    long slot = shape_find(shape, name);
+    long slot = shape_find(instance->shape, name);
     if (slot != NO_SLOT) {
         void *object;
-        remember_slot(cache, shape, (size_t)slot);
+        remember_slot(cache, instance->shape, (size_t)slot);
         value *place = instance_slot(instance, (size_t)slot, &object);
         shale_store_value(thread->mutator, object, place, registers[instruction->b]);
         return true;

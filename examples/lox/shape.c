@@ -46,7 +46,7 @@ value *instance_slot(struct instance *instance, size_t slot, void **object)
         *object = instance;
         return &instance->slots[slot];
     }
-    struct extension *more = (struct extension *)(void *)instance->shape;
+    struct values *more = to_pointer(instance->slots[instance->limit]);
     *object = more;
     return &more->slots[slot - instance->limit];
 }
@@ -113,8 +113,7 @@ static bool make_dictionary(struct thread *thread, struct step *step)
     return made;
 }
 
-/* The same shape with one field more, or a dictionary that is new. */
-static bool extend(struct thread *thread, struct step *step)
+static bool extend_dictionary(struct thread *thread, struct step *step)
 {
     if (step->shape->dictionary == NULL && !make_dictionary(thread, step))
         return false;
@@ -126,78 +125,65 @@ static bool extend(struct thread *thread, struct step *step)
 
 /* ---- room for the field ------------------------------------------------------------------------------ */
 
-static struct extension *extension_of(const struct instance *instance)
+/* Moves the last slot, and what is beyond it, into a new overflow array with room for slot `slot`. */
+static bool grow_overflow(struct thread *thread, struct step *step, size_t slot)
 {
-    return instance->shape->id == NO_SHAPE ? (struct extension *)(void *)instance->shape : NULL;
-}
-
-/* Makes sure that there is a place for field number `slot`, the next one. */
-static bool make_room(struct thread *thread, struct step *step, size_t slot)
-{
-    size_t limit = step->instance->limit;
-    if (slot < limit)
-        return true;
-    const struct extension *old = extension_of(step->instance);
-    if (old != NULL && slot - limit < shale_length_of(old))
-        return true;
-    struct extension *more =
-        shale_allocate_array(thread->mutator, thread->world->types.extension, (slot - limit) * 2 + 2);
+    size_t inline_slots = shale_length_of(step->instance);
+    bool first = step->instance->limit == inline_slots;
+    size_t limit = inline_slots - 1;
+    size_t size = (slot - limit) * 2 + 2;
+    struct values *more = shale_allocate_array(thread->mutator, thread->world->types.values, size);
     if (more == NULL)
         return false;
-    old = extension_of(step->instance);
-    more->no_shape = NO_SHAPE;
-    more->shape = shape_of(step->instance);
-    if (old != NULL)
+    struct instance *instance = step->instance;
+    if (first) {
+        more->slots[0] = instance->slots[limit];
+    } else {
+        const struct values *old = to_pointer(instance->slots[limit]);
         memcpy(more->slots, old->slots, (slot - limit) * sizeof(value));
-    shale_store(thread->mutator, step->instance, &step->instance->shape, more);
-    return true;
-}
-
-/* The field has got its place: it becomes one of the instance's. */
-static void set_shape(struct thread *thread, struct instance *instance, struct shape *shape)
-{
-    struct extension *extension = extension_of(instance);
-    if (extension != NULL)
-        shale_store(thread->mutator, extension, &extension->shape, shape);
-    else
-        shale_store(thread->mutator, instance, &instance->shape, shape);
-    __atomic_store_n(&instance->id, shape->id, __ATOMIC_RELEASE);
-    struct class *class = shape->class;
-    if (class->most_fields < shape->count && shape->count <= SHAPE_FIELDS_MAX) {
-        class->most_fields = shape->count;
-        if (class->young == 0 && class->capacity < class->most_fields)
-            class->capacity = class->most_fields;
     }
+    shale_store_value(thread->mutator, instance, &instance->slots[limit], from_pointer(TAG_OBJECT, more));
+    instance->limit = (uint32_t)limit;
+    return true;
 }
 
-/* Under the lock. */
-static bool add_field(struct thread *thread, struct step *step, const value *content)
+static bool make_room(struct thread *thread, struct step *step, size_t slot)
 {
-    step->shape = shape_of(step->instance);
-    long known = shape_find(step->shape, step->name);
-    size_t slot = known != NO_SLOT ? (size_t)known : step->shape->count;
-    if (known == NO_SLOT &&
-        (!make_room(thread, step, slot) ||
-         !(slot < SHAPE_FIELDS_MAX ? find_successor(thread, step) : extend(thread, step))))
-        return false;
-    void *object;
-    value *place = instance_slot(step->instance, slot, &object);
-    shale_store_value(thread->mutator, object, place, *content);
-    if (known == NO_SLOT)
-        set_shape(thread, step->instance, step->shape);
-    return true;
+    const struct instance *instance = step->instance;
+    size_t inline_slots = shale_length_of(instance);
+    if (slot < instance->limit)
+        return true;
+    if (instance->limit < inline_slots) {
+        const struct values *more = to_pointer(instance->slots[instance->limit]);
+        if (slot - instance->limit < shale_length_of(more))
+            return true;
+    }
+    return grow_overflow(thread, step, slot);
 }
 
 bool instance_add_field(struct thread *thread, struct instance *instance, struct string *name, value content)
 {
-    struct step step = {instance, NULL, name};
+    struct step step = {instance, instance->shape, name};
     shale_frame frame, value_frame;
     shale_frame_push(thread->mutator, &frame, &step, 3);
     shale_frame_push_values(thread->mutator, &value_frame, &content, 1);
-    world_lock(thread);
-    bool done = add_field(thread, &step, &content);
-    world_unlock(thread);
+    size_t slot = instance->shape->count;
+    bool done = make_room(thread, &step, slot) &&
+                (slot < SHAPE_FIELDS_MAX ? find_successor(thread, &step) : extend_dictionary(thread, &step));
     shale_frame_pop(thread->mutator, &value_frame);
     shale_frame_pop(thread->mutator, &frame);
-    return done;
+    if (!done)
+        return false;
+    void *object;
+    value *place = instance_slot(step.instance, slot, &object);
+    shale_store_value(thread->mutator, object, place, content);
+    shale_store(thread->mutator, step.instance, &step.instance->shape, step.shape);
+    step.instance->id = step.shape->id;
+    struct class *class = step.shape->class;
+    if (class->most_fields < step.shape->count && step.shape->count <= SHAPE_FIELDS_MAX) {
+        class->most_fields = step.shape->count;
+        if (class->young == 0 && class->capacity < class->most_fields)
+            class->capacity = class->most_fields;
+    }
+    return true;
 }

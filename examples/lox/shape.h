@@ -22,21 +22,8 @@ struct shape *shape_create_root(struct thread *thread, struct class *class);
 /* Where instances of the shape have the field, or NO_SLOT. Does not collect. */
 long shape_find(const struct shape *shape, const struct string *name);
 
-/* Gives the instance a field, which another thread may have given it meanwhile. False when the heap is full. May collect. */
+/* Gives the instance a field that it does not have. False when the heap is full. May collect. */
 bool instance_add_field(struct thread *thread, struct instance *instance, struct string *name, value content);
-
-/* The shape of an instance. Does not collect. */
-static inline struct shape *shape_of(const struct instance *instance)
-{
-    struct shape *shape = instance->shape;
-    return SHALE_LIKELY(shape->id != NO_SHAPE) ? shape : ((struct extension *)(void *)shape)->shape;
-}
-
-/* Its shape's id, before anything else is read of it. */
-static inline uint32_t shape_id_of(const struct instance *instance)
-{
-    return __atomic_load_n(&instance->id, __ATOMIC_ACQUIRE);
-}
 
 /* The place of a field. `object` is set to what it is in, for the store. Does not collect. */
 value *instance_slot(struct instance *instance, size_t slot, void **object);

@@ -54,43 +54,19 @@ static struct string *add(struct thread *thread, struct string *string)
     return status == SHALE_OK ? string : NULL;
 }
 
-static struct string *find_or_make(struct thread *thread, const struct content *content)
-{
-    uint32_t hash = hash_content(content);
-    struct string *string = find(thread, content, hash);
-    if (string != NULL)
-        return string;
-    string = shale_allocate_array(thread->mutator, thread->world->types.string, content->length);
-    if (string == NULL)
-        return NULL;
-    string->hash = hash;
-    memcpy(string->text, content->text, content->length);
-    return add(thread, string);
-}
-
 struct string *string_make(struct thread *thread, const char *text, size_t length)
 {
     struct content content = {text, length};
-    world_lock(thread);
-    struct string *string = find_or_make(thread, &content);
-    world_unlock(thread);
-    return string;
-}
-
-/* Enters a new string, which has its text, unless there is one of that content, which is returned then. */
-static struct string *find_or_add(struct thread *thread, struct string *string)
-{
-    shale_frame frame;
-    shale_frame_push(thread->mutator, &frame, &string, 1);
-    world_lock(thread);
-    shale_frame_pop(thread->mutator, &frame);
-    struct content content = {string->text, shale_length_of(string)};
-    string->hash = hash_content(&content);
-    struct string *there = find(thread, &content, string->hash);
-    if (there == NULL)
-        there = add(thread, string);
-    world_unlock(thread);
-    return there;
+    uint32_t hash = hash_content(&content);
+    struct string *string = find(thread, &content, hash);
+    if (string != NULL)
+        return string;
+    string = shale_allocate_array(thread->mutator, thread->world->types.string, length);
+    if (string == NULL)
+        return NULL;
+    string->hash = hash;
+    memcpy(string->text, text, length);
+    return add(thread, string);
 }
 
 /* Long strings are put together in the heap, and forgotten again if there was one of that content. */
@@ -109,7 +85,10 @@ static struct string *join_long(struct thread *thread, struct string *left, stru
         return NULL;
     memcpy(joined->text, local.left->text, left_length);
     memcpy(joined->text + left_length, local.right->text, right_length);
-    return find_or_add(thread, joined);
+    struct content content = {joined->text, left_length + right_length};
+    joined->hash = hash_content(&content);
+    struct string *there = find(thread, &content, joined->hash);
+    return there != NULL ? there : add(thread, joined);
 }
 
 struct string *string_join(struct thread *thread, struct string *left, struct string *right)

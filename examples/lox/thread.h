@@ -29,7 +29,6 @@ struct call {
 struct thread {
     shale_mutator *mutator;
     struct world *world;
-    bool alone;        /* no other thread has ever run Lox in this world */
     struct call *call; /* the newest; the first element: none */
     value *touched;    /* registers from here on are zero */
     value *registers;

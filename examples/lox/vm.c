@@ -14,7 +14,6 @@
 #include "errors.h"
 #include "print.h"
 #include "property.h"
-#include "shape.h"
 #include "thread.h"
 
 #pragma GCC diagnostic ignored "-Wpedantic" /* labels as values */
@@ -320,7 +319,7 @@ call_value:
         if (SHALE_LIKELY(is_instance(*window))) {
             const struct instance *instance = to_pointer(*window);
             const struct method_cache *cache = to_pointer(K[i->c + 1]);
-            if (SHALE_LIKELY(cache->id == shape_id_of(instance))) {
+            if (SHALE_LIKELY(cache->id == instance->id)) {
                 closure = cache->method;
                 goto enter;
             }
@@ -414,13 +413,13 @@ leave : {
         if (SHALE_LIKELY(is_instance(receiver))) {
             const struct instance *instance = to_pointer(receiver);
             uint64_t cache = __atomic_load_n(&ip->bits, __ATOMIC_RELAXED);
-            if (SHALE_LIKELY((uint32_t)cache == shape_id_of(instance))) {
+            if (SHALE_LIKELY((uint32_t)cache == instance->id)) {
                 size_t slot = cache >> 32, limit = instance->limit;
                 ip++;
                 if (SHALE_LIKELY(slot < limit))
                     R[i->a] = instance->slots[slot];
                 else
-                    R[i->a] = ((const struct extension *)(void *)instance->shape)->slots[slot - limit];
+                    R[i->a] = ((struct values *)to_pointer(instance->slots[limit]))->slots[slot - limit];
                 NEXT();
             }
         }
@@ -436,19 +435,19 @@ leave : {
         if (SHALE_LIKELY(is_instance(receiver))) {
             struct instance *instance = to_pointer(receiver);
             uint64_t cache = __atomic_load_n(&ip->bits, __ATOMIC_RELAXED);
-            if (SHALE_LIKELY((uint32_t)cache == shape_id_of(instance))) {
+            if (SHALE_LIKELY((uint32_t)cache == instance->id)) {
                 size_t slot = cache >> 32, limit = instance->limit;
                 ip++;
                 if (SHALE_LIKELY(slot < limit)) {
                     shale_store_value(mutator, instance, &instance->slots[slot], R[i->b]);
                 } else {
-                    struct extension *more = (struct extension *)(void *)instance->shape;
+                    struct values *more = to_pointer(instance->slots[limit]);
                     shale_store_value(mutator, more, &more->slots[slot - limit], R[i->b]);
                 }
                 NEXT();
             }
             const struct field_cache *step = to_pointer(K[i->c + 1]);
-            if (SHALE_LIKELY(step->id == instance->id && step->slot < instance->limit && thread->alone)) {
+            if (SHALE_LIKELY(step->id == instance->id && step->slot < instance->limit)) {
                 shale_store_value(mutator, instance, &instance->slots[step->slot], R[i->b]);
                 shale_store(mutator, instance, &instance->shape, step->shape);
                 instance->id = step->next_id;

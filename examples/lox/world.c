@@ -4,28 +4,6 @@
 #include "table.h"
 #include "thread.h"
 
-void world_start(struct world *world)
-{
-    pthread_mutex_init(&world->lock, NULL);
-    output_start(&world->output);
-}
-
-void world_lock(struct thread *thread)
-{
-    pthread_mutex_t *lock = &thread->world->lock;
-    if (thread->alone || pthread_mutex_trylock(lock) == 0)
-        return;
-    shale_enter_native(thread->mutator);
-    pthread_mutex_lock(lock);
-    shale_leave_native(thread->mutator);
-}
-
-void world_unlock(struct thread *thread)
-{
-    if (!thread->alone)
-        pthread_mutex_unlock(&thread->world->lock);
-}
-
 bool world_fill(struct world *world, struct thread *thread)
 {
     shale_mutator *mutator = thread->mutator;
@@ -48,37 +26,30 @@ bool world_fill(struct world *world, struct thread *thread)
     return shale_handle_get(world->globals) != NULL && shale_handle_get(world->init_name) != NULL;
 }
 
-/* *name and *global are in a frame. *global stays NULL when the heap is full. */
-static void add_global(struct thread *thread, struct string **name, struct global **global)
-{
-    struct global *fresh = shale_allocate(thread->mutator, thread->world->types.global);
-    if (fresh == NULL)
-        return;
-    fresh->name = *name;
-    fresh->content = VALUE_UNDEFINED;
-    *global = fresh;
-    if (!table_set(thread, shale_handle_get(thread->world->globals), *name, from_pointer(TAG_OBJECT, fresh)))
-        *global = NULL;
-}
-
 struct global *world_global(struct thread *thread, struct string *name)
 {
+    struct world *world = thread->world;
+    value *there = table_find(shale_handle_get(world->globals), name);
+    if (there != NULL)
+        return to_pointer(*there);
     struct {
         struct string *name;
         struct global *global;
     } local = {name, NULL};
     shale_frame frame;
     shale_frame_push(thread->mutator, &frame, &local, 2);
-    world_lock(thread);
-    const value *there = table_find(shale_handle_get(thread->world->globals), local.name);
-    if (there != NULL)
-        local.global = to_pointer(*there);
-    else
-        add_global(thread, &local.name, &local.global);
-    world_unlock(thread);
+    local.global = shale_allocate(thread->mutator, world->types.global);
+    if (local.global != NULL) {
+        local.global->name = local.name;
+        local.global->content = VALUE_UNDEFINED;
+        if (!table_set(thread, shale_handle_get(world->globals), local.name,
+                       from_pointer(TAG_OBJECT, local.global)))
+            local.global = NULL;
+    }
     shale_frame_pop(thread->mutator, &frame);
     return local.global;
 }
+
 bool world_define_native(struct thread *thread, const char *name, native_function *function)
 {
     struct {

@@ -7,12 +7,9 @@
 #include "objects.h"
 #include "output.h"
 
-#include <pthread.h>
-
 struct thread;
 
 struct world {
-    pthread_mutex_t lock; /* of the shared tables, and for adding fields to instances */
     shale_heap *heap;
     struct types types;
     shale_handle *strings;   /* a shale_intern_table of all strings */
@@ -23,14 +20,6 @@ struct world {
     uint32_t newest_shape; /* id; written atomically */
     struct output output;
 };
-
-/* Prepares what is not in the heap. */
-void world_start(struct world *world);
-
-/* Exclude other threads. What is done with the lock may collect: who waits for it can be stopped. So locking may collect. A
- * thread that is alone need not lock, and does not. */
-void world_lock(struct thread *thread);
-void world_unlock(struct thread *thread);
 
 /* Makes the shared objects. False when there is no memory for them. */
 bool world_fill(struct world *world, struct thread *thread);
