@@ -106,7 +106,6 @@ struct closure *call_prepare(struct thread *thread, value *window, unsigned coun
             return NULL;
         }
         case KIND_FUNCTION:
-        case KIND_OVERFLOW:
             break;
         }
     }
@@ -185,7 +184,7 @@ bool class_inherit(struct thread *thread, const value *from, const value *to)
         return runtime_error(thread, "Superclass must be a class.");
     const struct class *super = to_pointer(*from);
     struct class *class = to_pointer(*to);
-    shale_store_value(thread->mutator, class, &class->initializer, super->initializer);
+    shale_store_value(thread->mutator, class, &class->initializer, load_word(&super->initializer));
     return table_add_all(thread, class->methods, super->methods) || out_of_memory(thread);
 }
 
@@ -210,7 +209,7 @@ bool class_add_method(struct thread *thread, const value *class_value, value nam
         shale_store_value(thread->mutator, class, &class->initializer, method);
     if (!table_set(thread, class->methods, to_pointer(name), method))
         return out_of_memory(thread);
-    if (!overrides || !__atomic_load_n(&thread->world->sharing.on, __ATOMIC_RELAXED))
+    if (!overrides || thread->alone)
         return true;
     return renew_root(thread, class_value) || out_of_memory(thread);
 }

@@ -106,6 +106,7 @@ union word {
     uint64_t extra;
 };
 
-#define NO_SHAPE UINT32_MAX /* no shape's id */
+#define NO_SHAPE UINT32_MAX             /* no shape's id */
+#define CHANGING_SHAPE (UINT32_MAX - 1) /* nor this: another thread is giving the instance a field */
 
 #endif

@@ -64,6 +64,8 @@ static void *run_thread(void *argument)
     shale_handle *object = start->object;
     struct thread *thread = calloc(1, sizeof *thread);
     bool started = thread != NULL && thread_start(thread, world, &start->error);
+    if (started)
+        thread->alone = false;
     answer(start, started); /* then `start` is gone */
     if (started) {
         uint64_t began = gc_report_clock();
@@ -100,7 +102,7 @@ static bool start_thread(struct thread *thread, shale_handle *object, shale_erro
 {
     struct start start = {
         .world = thread->world, .object = object, .error = {.message = "there is no memory for another one"}};
-    __atomic_store_n(&thread->world->sharing.on, true, __ATOMIC_RELAXED);
+    thread->alone = false;
     pthread_attr_t detached;
     pthread_attr_init(&detached);
     pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);

@@ -23,7 +23,6 @@ static void log_line(void *context, shale_log_level level, const char *line)
 static int run(struct thread *thread, const struct options *options)
 {
     struct world *world = thread->world;
-    output_start(&world->output);
     if (!world_fill(world, thread) || !natives_define(thread) ||
         (options->extensions && !extension_define(thread))) {
         fputs("Out of memory.\n", stderr);
@@ -90,6 +89,7 @@ int main(int argc, char **argv)
     int code;
     if (!options_parse(&options, argc, argv, &code))
         return code;
+    world_start(&world);
     options.heap.log = log_line;
     options.heap.log_level =
         SHALE_LOG_ERROR; /* what a program prints to standard error is part of what it does */

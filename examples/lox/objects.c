@@ -56,6 +56,7 @@ static bool register_class_types(struct types *types, shale_heap *heap, shale_er
                                      offsetof(struct class, methods)};
     static const uint32_t class_values[] = {offsetof(struct class, initializer)};
     static const uint32_t instance[] = {offsetof(struct instance, shape)};
+    static const uint32_t extension[] = {offsetof(struct extension, shape)};
     static const uint32_t bound[] = {offsetof(struct bound_method, method)};
     static const uint32_t bound_values[] = {offsetof(struct bound_method, receiver)};
     bool ok = true;
@@ -67,13 +68,11 @@ static bool register_class_types(struct types *types, shale_heap *heap, shale_er
                       &(shale_type_spec){FIXED(instance, instance), .element_size = sizeof(value),
                                          .element_values = first, .element_value_count = 1},
                       &ok, error);
-    types->overflow = register_type(heap,
-                                    &(shale_type_spec){.name = "overflow",
-                                                       .size = sizeof(struct overflow),
-                                                       .element_size = sizeof(value),
-                                                       .element_values = first,
-                                                       .element_value_count = 1},
-                                    &ok, error);
+    types->extension =
+        register_type(heap,
+                      &(shale_type_spec){FIXED(extension, extension), .element_size = sizeof(value),
+                                         .element_values = first, .element_value_count = 1},
+                      &ok, error);
     types->bound_method = register_type(
         heap, &(shale_type_spec){FIXED(bound_method, bound), .values = bound_values, .value_count = 1}, &ok,
         error);

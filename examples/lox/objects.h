@@ -20,7 +20,6 @@ enum object_kind {
     KIND_BOUND_METHOD,
     KIND_NATIVE,
     KIND_FUNCTION,
-    KIND_OVERFLOW,
     /* extension.h */
     KIND_BOUND_NATIVE,
     KIND_LIST,
@@ -92,19 +91,21 @@ struct class
     uint32_t unused;
 };
 
-/* Fields are in `slots`; if there are more than there is room, the last slot refers to a struct overflow with the others. A thread
- * that writes to that slot as a field, at the same time, overwrites the reference: then those fields are lost [sharing]. */
+/* Those fields that there is room for are in `slots`, the others in an extension. `id` is written last: who has read it finds
+ * all fields of that shape. */
 struct instance {
-    struct shape *shape;
-    uint32_t id;    /* the shape's */
-    uint32_t limit; /* slots that hold fields */
+    struct shape *shape; /* or the extension: shape.h knows which */
+    uint32_t id;         /* the shape's */
+    uint32_t limit;      /* number of slots */
     value slots[];
 };
 
-struct overflow {
-    uint32_t kind;
+/* The fields of one instance from the one with number `limit` on. */
+struct extension {
+    uint32_t no_shape; /* NO_SHAPE, where a shape has its id */
     uint32_t unused;
-    value slots[]; /* as many as shale_length_of says */
+    struct shape *shape;
+    value slots[];
 };
 
 struct bound_method {
@@ -144,7 +145,7 @@ struct field_cache {
 /* The types of all these, registered with one heap. */
 struct types {
     const shale_type *string, *values, *cell, *global, *code, *lines, *function, *closure, *shape, *class,
-        *instance, *overflow, *bound_method, *native, *method_cache, *field_cache, *table, *entries;
+        *instance, *extension, *bound_method, *native, *method_cache, *field_cache, *table, *entries;
     const shale_type *bound_native, *list, *thread_object, *weak_object;
 };
 

@@ -1,6 +1,7 @@
 #include "print.h"
 
 #include "extension.h"
+#include "shape.h"
 #include "thread.h"
 
 #include <stdio.h>
@@ -55,16 +56,12 @@ static void print_object(struct thread *thread, value word)
     case KIND_WEAK:
         print_text(thread, "<weak reference>");
         break;
-    case KIND_OVERFLOW: /* only threads that race get hold of one */
-        print_text(thread, "<fields>");
-        break;
     }
 }
 
 static void print_instance(struct thread *thread, const struct instance *instance)
 {
-    const struct shape *shape = load_pointer(&instance->shape);
-    print_around(thread, "", shape->class->name, " instance");
+    print_around(thread, "", shape_of(instance)->class->name, " instance");
 }
 
 static void print_number(struct thread *thread, double number)

@@ -25,12 +25,12 @@ static void remember_slot(union word *cache, const struct shape *shape, size_t s
         __atomic_store_n(&cache->bits, fresh.bits, __ATOMIC_RELAXED);
 }
 
-/* What a field holds; nil if another thread's race has lost it. */
+/* What a field holds. */
 static value field_at(struct instance *instance, size_t slot)
 {
     void *object;
     const value *place = instance_slot(instance, slot, &object);
-    return place == NULL ? VALUE_NIL : load_word(place);
+    return load_word(place);
 }
 
 /* ---- methods -------------------------------------------------------------------------------------- */
@@ -38,7 +38,7 @@ static value field_at(struct instance *instance, size_t slot)
 static struct closure *find_method(const struct class *class, const struct string *name)
 {
     value *method = table_find(class->methods, name);
-    return method == NULL ? NULL : to_pointer(*method);
+    return method == NULL ? NULL : load_pointer(method);
 }
 
 /* Puts the method, bound to *receiver, into *to. */
@@ -109,7 +109,7 @@ struct closure *property_find_method(struct thread *thread, value *registers,
         return NULL;
     }
     struct instance *instance = to_pointer(*window);
-    const struct shape *shape = load_pointer(&instance->shape);
+    const struct shape *shape = shape_of(instance);
     struct closure *method = shape->id == 0 ? NULL : recall_method(thread, instruction, shape->id);
     if (method != NULL)
         return method;
@@ -166,7 +166,7 @@ bool property_get(struct thread *thread, value *registers, const struct instruct
         return runtime_error(thread, "Only instances have properties.");
     }
     struct instance *instance = to_pointer(receiver);
-    const struct shape *shape = load_pointer(&instance->shape);
+    const struct shape *shape = shape_of(instance);
     long slot = shape_find(shape, name);
     if (slot != NO_SLOT) {
         remember_slot(cache, shape, (size_t)slot);
@@ -187,11 +187,12 @@ static bool repeat_step(struct thread *thread, const struct instruction *instruc
     const struct field_cache *cache = load_pointer(cache_of(thread, instruction));
     while (cache != NULL && cache->id != NO_SHAPE && cache->id != id)
         cache = cache->rest;
-    if (id == 0 || cache == NULL || cache->id == NO_SHAPE || cache->slot >= load_half(&instance->limit))
+    if (id == 0 || cache == NULL || cache->id == NO_SHAPE || cache->slot >= instance->limit ||
+        (!thread->alone && !instance_claim(instance, id)))
         return false;
     shale_store_value(thread->mutator, instance, &instance->slots[cache->slot], content);
     shale_store(thread->mutator, instance, &instance->shape, cache->shape);
-    __atomic_store_n(&instance->id, cache->next_id, __ATOMIC_RELAXED);
+    __atomic_store_n(&instance->id, cache->next_id, __ATOMIC_RELEASE);
     return true;
 }
 
@@ -227,21 +228,20 @@ bool property_set(struct thread *thread, value *registers, const struct instruct
     struct instance *instance = to_pointer(receiver);
     if (repeat_step(thread, instruction, instance, registers[instruction->b]))
         return true;
-    const struct shape *shape = load_pointer(&instance->shape);
+    const struct shape *shape = shape_of(instance);
     long slot = shape_find(shape, name);
     if (slot != NO_SLOT) {
         void *object;
         remember_slot(cache, shape, (size_t)slot);
         value *place = instance_slot(instance, (size_t)slot, &object);
-        if (place != NULL)
-            shale_store_value(thread->mutator, object, place, registers[instruction->b]);
+        shale_store_value(thread->mutator, object, place, registers[instruction->b]);
         return true;
     }
     struct shape_step step = {NULL, NULL};
     shale_frame frame;
     shale_frame_push(thread->mutator, &frame, &step, 2);
     bool added = instance_add_field(thread, instance, name, registers[instruction->b], &step);
-    if (added)
+    if (added && step.from != step.to)
         remember_step(thread, instruction, &step);
     shale_frame_pop(thread->mutator, &frame);
     return added || out_of_memory(thread);

@@ -37,7 +37,7 @@ bool repl_is_open(const char *text, size_t length)
 /* With a NUL behind it. False: no memory. */
 static bool append(struct piece *piece, const char *line, size_t length)
 {
-    if (piece->length + length + 1 > piece->room) {
+    if (piece->text == NULL || piece->length + length + 1 > piece->room) {
         size_t room = 2 * (piece->length + length + 1);
         char *more = realloc(piece->text, room);
         if (more == NULL)

@@ -3,12 +3,14 @@
 #include "table.h"
 #include "thread.h"
 
+#include <sched.h>
+
 static uint32_t new_id(struct world *world)
 {
     /* When all are used up, what is made from then on is not cached. */
     uint32_t id = __atomic_load_n(&world->newest_shape, __ATOMIC_RELAXED);
     do {
-        if (id >= NO_SHAPE - 1)
+        if (id >= CHANGING_SHAPE - 1)
             return 0;
     } while (!__atomic_compare_exchange_n(&world->newest_shape, &id, id + 1, true, __ATOMIC_RELAXED,
                                           __ATOMIC_RELAXED));
@@ -40,27 +42,15 @@ long shape_find(const struct shape *shape, const struct string *name)
     return NO_SLOT;
 }
 
-/* What the last inline slot refers to; NULL: no overflow array. */
-static struct overflow *overflow_of(const struct instance *instance, size_t limit)
-{
-    if (limit >= shale_length_of(instance))
-        return NULL;
-    value last = load_word(&instance->slots[limit]);
-    return is_kind(last, KIND_OVERFLOW) ? to_pointer(last) : NULL;
-}
-
 value *instance_slot(struct instance *instance, size_t slot, void **object)
 {
-    size_t limit = load_half(&instance->limit);
-    if (slot < limit) {
+    if (slot < instance->limit) {
         *object = instance;
         return &instance->slots[slot];
     }
-    struct overflow *more = overflow_of(instance, limit);
-    if (more == NULL || slot - limit >= shale_length_of(more))
-        return NULL;
+    struct extension *more = load_pointer(&instance->shape);
     *object = more;
-    return &more->slots[slot - limit];
+    return &more->slots[slot - instance->limit];
 }
 
 /* ---- the next shape ------------------------------------------------------------------------------- */
@@ -125,7 +115,8 @@ static bool make_dictionary(struct thread *thread, struct step *step)
     return made;
 }
 
-static bool extend_dictionary(struct thread *thread, struct step *step)
+/* The same shape with one field more, or a dictionary that is new. */
+static bool extend(struct thread *thread, struct step *step)
 {
     if (step->shape->dictionary == NULL && !make_dictionary(thread, step))
         return false;
@@ -137,63 +128,98 @@ static bool extend_dictionary(struct thread *thread, struct step *step)
 
 /* ---- room for the field ------------------------------------------------------------------------------ */
 
-/* Moves the last slot, and what is beyond it, into a new overflow array with room for slot `slot`. */
-static bool grow_overflow(struct thread *thread, struct step *step, size_t slot)
+static struct extension *extension_of(const struct instance *instance)
 {
-    size_t inline_slots = shale_length_of(step->instance);
-    bool first = step->instance->limit == inline_slots;
-    size_t limit = inline_slots - 1;
-    size_t size = (slot - limit) * 2 + 2;
-    struct overflow *more = shale_allocate_array(thread->mutator, thread->world->types.overflow, size);
+    return instance->shape->id == NO_SHAPE ? (struct extension *)(void *)instance->shape : NULL;
+}
+
+/* Makes sure that there is a place for field number `slot`, the next one. */
+static bool make_room(struct thread *thread, struct step *step, size_t slot)
+{
+    size_t limit = step->instance->limit;
+    if (slot < limit)
+        return true;
+    const struct extension *old = extension_of(step->instance);
+    if (old != NULL && slot - limit < shale_length_of(old))
+        return true;
+    struct extension *more =
+        shale_allocate_array(thread->mutator, thread->world->types.extension, (slot - limit) * 2 + 2);
     if (more == NULL)
         return false;
-    more->kind = KIND_OVERFLOW;
-    struct instance *instance = step->instance;
-    if (first) {
-        more->slots[0] = load_word(&instance->slots[limit]);
-    } else {
-        const struct overflow *old = overflow_of(instance, limit);
-        size_t count = old == NULL ? 0 : shale_length_of(old);
-        for (size_t i = 0; i < slot - limit; i++)
-            more->slots[i] = i < count ? load_word(&old->slots[i]) : VALUE_NIL;
-    }
-    shale_store_value(thread->mutator, instance, &instance->slots[limit], from_pointer(TAG_OBJECT, more));
-    __atomic_store_n(&instance->limit, (uint32_t)limit, __ATOMIC_RELEASE);
+    old = extension_of(step->instance);
+    more->no_shape = NO_SHAPE;
+    more->shape = shape_of(step->instance);
+    for (size_t i = 0; old != NULL && i < slot - limit; i++)
+        more->slots[i] =
+            load_word(&old->slots[i]); /* another thread that stores there meanwhile loses what it stores */
+    shale_store(thread->mutator, step->instance, &step->instance->shape, more);
     return true;
 }
 
-static bool make_room(struct thread *thread, struct step *step, size_t slot)
+/* The field has got its place: it becomes one of the instance's. */
+static void set_shape(struct thread *thread, struct instance *instance, struct shape *shape)
 {
-    void *object;
-    return instance_slot(step->instance, slot, &object) != NULL || grow_overflow(thread, step, slot);
-}
-
-/* The lock is held. The step's members and the content are roots. */
-static bool add_field(struct thread *thread, struct step *step, const value *content, struct shape_step *made)
-{
-    step->shape = load_pointer(&step->instance->shape);
-    if (made != NULL)
-        made->from = step->shape;
-    size_t slot = step->shape->count;
-    if (!make_room(thread, step, slot) ||
-        !(slot < SHAPE_FIELDS_MAX ? find_successor(thread, step) : extend_dictionary(thread, step)))
-        return false;
-    void *object;
-    value *place = instance_slot(step->instance, slot, &object);
-    if (place != NULL)
-        shale_store_value(thread->mutator, object, place, *content);
-    if (made != NULL)
-        made->to = step->shape;
-    shale_store(thread->mutator, step->instance, &step->instance->shape, step->shape);
-    __atomic_store_n(&step->instance->id, step->shape->id, __ATOMIC_RELAXED);
-    struct class *class = step->shape->class;
-    uint32_t count = step->shape->count;
+    struct extension *extension = extension_of(instance);
+    if (extension != NULL)
+        shale_store(thread->mutator, extension, &extension->shape, shape);
+    else
+        shale_store(thread->mutator, instance, &instance->shape, shape);
+    __atomic_store_n(&instance->id, shape->id, __ATOMIC_RELEASE);
+    struct class *class = shape->class;
+    uint32_t count = shape->count;
     if (load_half(&class->most_fields) < count && count <= SHAPE_FIELDS_MAX) {
         __atomic_store_n(&class->most_fields, count, __ATOMIC_RELAXED);
         if (load_half(&class->young) == 0 && load_half(&class->capacity) < count)
             __atomic_store_n(&class->capacity, count, __ATOMIC_RELAXED);
     }
+}
+
+/* Waits for a thread that is giving the instance a field without the lock, which takes it a few instructions. Returns the id. */
+static uint32_t claim(const struct thread *thread, struct instance *instance)
+{
+    for (;;) {
+        uint32_t id = load_half(&instance->id);
+        if (thread->alone || (id != CHANGING_SHAPE && instance_claim(instance, id)))
+            return id;
+        sched_yield();
+    }
+}
+
+/* The next shape, and a place. The instance is claimed. */
+static bool add_new_field(struct thread *thread, struct step *step, const value *content)
+{
+    size_t slot = step->shape->count;
+    if (!make_room(thread, step, slot) ||
+        !(slot < SHAPE_FIELDS_MAX ? find_successor(thread, step) : extend(thread, step)))
+        return false;
+    void *object;
+    value *place = instance_slot(step->instance, slot, &object);
+    shale_store_value(thread->mutator, object, place, *content);
+    set_shape(thread, step->instance, step->shape);
     return true;
+}
+
+/* Under the lock. All of `step` and `made` are roots. */
+static bool add_field(struct thread *thread, struct step *step, const value *content, struct shape_step *made)
+{
+    uint32_t id = claim(thread, step->instance);
+    step->shape = shape_of(step->instance);
+    if (made != NULL)
+        made->from = step->shape;
+    long known = shape_find(step->shape, step->name);
+    bool done = true;
+    if (known != NO_SLOT) {
+        void *object;
+        value *place = instance_slot(step->instance, (size_t)known, &object);
+        shale_store_value(thread->mutator, object, place, *content);
+    } else {
+        done = add_new_field(thread, step, content);
+    }
+    if (known != NO_SLOT || !done)
+        __atomic_store_n(&step->instance->id, id, __ATOMIC_RELEASE);
+    if (made != NULL)
+        made->to = step->shape;
+    return done;
 }
 
 bool instance_add_field(struct thread *thread, struct instance *instance, struct string *name, value content,

@@ -22,17 +22,39 @@ struct shape *shape_create_root(struct thread *thread, struct class *class);
 /* Where instances of the shape have the field, or NO_SLOT. Does not collect. */
 long shape_find(const struct shape *shape, const struct string *name);
 
-/* What giving an instance a field made of its shape. */
+/* What giving an instance a field made of its shape: nothing if both are the same. */
 struct shape_step {
     struct shape *from, *to;
 };
 
-/* Gives the instance a field that it does not have. False when the heap is full. `step` is two roots, or NULL. May collect. */
+/* Gives the instance a field, which another thread may have given it meanwhile. False when the heap is full.
+ * `made` is two roots, or NULL. May collect. */
 bool instance_add_field(struct thread *thread, struct instance *instance, struct string *name, value content,
-                        struct shape_step *step);
+                        struct shape_step *made);
 
-/* The place of a field. `object` is set to what it is in, for the store. NULL if there is none, which only threads that race bring
- * about [sharing]. Does not collect. */
+/* Keeps others from giving the instance fields, if its id is this one. False: it is not. Who has done so gives it a new id, or the
+ * old one, by __ATOMIC_RELEASE, and does not collect before. Not needed by a thread that is alone. */
+static inline bool instance_claim(struct instance *instance, uint32_t id)
+{
+    return __atomic_compare_exchange_n(&instance->id, &id, CHANGING_SHAPE, false, __ATOMIC_ACQ_REL,
+                                       __ATOMIC_RELAXED);
+}
+
+/* The shape of an instance. Does not collect. */
+static inline struct shape *shape_of(const struct instance *instance)
+{
+    struct shape *shape = load_pointer(&instance->shape);
+    return SHALE_LIKELY(shape->id != NO_SHAPE) ? shape
+                                               : load_pointer(&((struct extension *)(void *)shape)->shape);
+}
+
+/* Its shape's id, before anything else is read of it. */
+static inline uint32_t shape_id_of(const struct instance *instance)
+{
+    return __atomic_load_n(&instance->id, __ATOMIC_ACQUIRE);
+}
+
+/* The place of a field. `object` is set to what it is in, for the store. Does not collect. */
 value *instance_slot(struct instance *instance, size_t slot, void **object);
 
 #endif

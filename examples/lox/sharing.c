@@ -4,7 +4,7 @@
 
 void sharing_init(struct sharing *sharing)
 {
-    *sharing = (struct sharing){.on = false};
+    *sharing = (struct sharing){.running = 0};
     for (unsigned i = 0; i < LOCKS; i++)
         pthread_mutex_init(&sharing->locks[i], NULL);
     pthread_mutex_init(&sharing->lock, NULL);
@@ -21,11 +21,8 @@ void sharing_destroy(struct sharing *sharing)
 
 void world_lock(struct thread *thread, unsigned part)
 {
-    struct sharing *sharing = &thread->world->sharing;
-    if (!__atomic_load_n(&sharing->on, __ATOMIC_RELAXED))
-        return;
-    pthread_mutex_t *lock = &sharing->locks[part];
-    if (pthread_mutex_trylock(lock) == 0)
+    pthread_mutex_t *lock = &thread->world->sharing.locks[part];
+    if (thread->alone || pthread_mutex_trylock(lock) == 0)
         return;
     shale_enter_native(thread->mutator);
     pthread_mutex_lock(lock);
@@ -34,7 +31,6 @@ void world_lock(struct thread *thread, unsigned part)
 
 void world_unlock(struct thread *thread, unsigned part)
 {
-    struct sharing *sharing = &thread->world->sharing;
-    if (__atomic_load_n(&sharing->on, __ATOMIC_RELAXED))
-        pthread_mutex_unlock(&sharing->locks[part]);
+    if (!thread->alone)
+        pthread_mutex_unlock(&thread->world->sharing.locks[part]);
 }

@@ -9,15 +9,16 @@
  *    written where others find it (shale_store is a release store, and processors order a load after the one that gave it its address).
  *  - Code, constants, strings, closures, bound methods, shapes and what caches hold never change, but for words that are replaced as
  *    a whole: a cache names the shape that it is about, so one that is old does not fit, or is still right.
- *  - An instance's inline slots are values at all times; how many they are never grows, and overflow arrays and tables know their own
- *    length, by which everybody checks, since what the instance or its shape says may come from another thread in between.
+ *  - An instance's id is written last: who has read it finds all fields of that shape, and room for them never shrinks. It
+ *    gains a field in one thread at a time, which says so by an id that fits no cache (instance_claim): without a lock where a cache knows the
+ *    next shape and there is room, otherwise with one. Tables know their own length.
  *  - What more than one word must agree on is changed under one of the locks below: the table of strings, shapes' transitions and
  *    the arrays behind instances that gain fields, the table of globals, lists. Reading does without, but for strings.
  *  - Lines of output and reports of errors are written under a lock, so they come whole.
  *
  * Locks are held across allocations, so nobody waits for one outside a native section: else a thread that waits would keep the collector
  * from stopping it, and the collector the holder. A thread holds one at a time, except that LOCK_OUTPUT may be taken within any, and
- * within it none. As long as the program has never made a thread, no lock is taken at all.
+ * within it none. A thread that is alone, as the first is until it makes another, takes no lock at all.
  *
  * world_lock may collect: plain addresses from before are dead.
  */
@@ -43,7 +44,6 @@ enum shared_part {
 };
 
 struct sharing {
-    bool on;        /* there are, or were, other threads; atomic */
     uint32_t lists; /* that were made: which lock is the next one's; atomic */
     pthread_mutex_t locks[LOCKS];
     /* Threads that were spawned; under `lock`, which nobody holds across anything that waits. */

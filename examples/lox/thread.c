@@ -25,6 +25,7 @@ static void show_roots(void *context, shale_visitor *visitor)
 bool thread_start(struct thread *thread, struct world *world, shale_error *error)
 {
     thread->world = world;
+    thread->alone = true;
     thread->registers =
         mmap(NULL, stack_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (thread->registers == MAP_FAILED) {

@@ -29,6 +29,7 @@ struct call {
 struct thread {
     shale_mutator *mutator;
     struct world *world;
+    bool alone;                                /* no other thread has ever run Lox in this world */
     struct call *call;                         /* the newest; the first element: none */
     const struct native_method *native_method; /* of the receiver that is about to be called; else NULL */
     value *touched;                            /* registers from here on are zero */

@@ -14,6 +14,7 @@
 #include "errors.h"
 #include "print.h"
 #include "property.h"
+#include "shape.h"
 #include "thread.h"
 
 #pragma GCC diagnostic ignored "-Wpedantic" /* labels as values */
@@ -319,8 +320,8 @@ call_value:
         AT();
         if (SHALE_LIKELY(is_instance(*window))) {
             const struct instance *instance = to_pointer(*window);
-            const struct method_cache *cache = to_pointer(load_word(&K[i->c + 1]));
-            if (SHALE_LIKELY(cache->id == load_half(&instance->id))) {
+            const struct method_cache *cache = load_pointer(&K[i->c + 1]);
+            if (SHALE_LIKELY(cache->id == shape_id_of(instance))) {
                 closure = cache->method;
                 goto enter;
             }
@@ -335,7 +336,7 @@ call_value:
     CASE(INVOKE_SUPER)
     {
         const struct class *super = to_pointer(R[ip->extra]);
-        const struct method_cache *cache = to_pointer(load_word(&K[i->c + 1]));
+        const struct method_cache *cache = load_pointer(&K[i->c + 1]);
         count = i->b;
         window = &R[i->a];
         ip++;
@@ -414,10 +415,14 @@ leave : {
         if (SHALE_LIKELY(is_instance(receiver))) {
             const struct instance *instance = to_pointer(receiver);
             uint64_t cache = __atomic_load_n(&ip->bits, __ATOMIC_RELAXED);
-            if (SHALE_LIKELY((uint32_t)cache == load_half(&instance->id) &&
-                             cache >> 32 < load_half(&instance->limit))) {
-                R[i->a] = load_word(&instance->slots[cache >> 32]);
+            if (SHALE_LIKELY((uint32_t)cache == shape_id_of(instance))) {
+                size_t slot = cache >> 32, limit = instance->limit;
                 ip++;
+                if (SHALE_LIKELY(slot < limit))
+                    R[i->a] = load_word(&instance->slots[slot]);
+                else
+                    R[i->a] = load_word(
+                        &((const struct extension *)load_pointer(&instance->shape))->slots[slot - limit]);
                 NEXT();
             }
         }
@@ -433,18 +438,22 @@ leave : {
         if (SHALE_LIKELY(is_instance(receiver))) {
             struct instance *instance = to_pointer(receiver);
             uint64_t cache = __atomic_load_n(&ip->bits, __ATOMIC_RELAXED);
-            if (SHALE_LIKELY((uint32_t)cache == load_half(&instance->id) &&
-                             cache >> 32 < load_half(&instance->limit))) {
-                shale_store_value(mutator, instance, &instance->slots[cache >> 32], R[i->b]);
+            if (SHALE_LIKELY((uint32_t)cache == shape_id_of(instance))) {
+                size_t slot = cache >> 32, limit = instance->limit;
                 ip++;
+                if (SHALE_LIKELY(slot < limit)) {
+                    shale_store_value(mutator, instance, &instance->slots[slot], R[i->b]);
+                } else {
+                    struct extension *more = load_pointer(&instance->shape);
+                    shale_store_value(mutator, more, &more->slots[slot - limit], R[i->b]);
+                }
                 NEXT();
             }
-            const struct field_cache *step = to_pointer(load_word(&K[i->c + 1]));
-            if (SHALE_LIKELY(step->id == load_half(&instance->id) &&
-                             step->slot < load_half(&instance->limit))) {
+            const struct field_cache *step = load_pointer(&K[i->c + 1]);
+            if (SHALE_LIKELY(thread->alone && step->id == instance->id && step->slot < instance->limit)) {
                 shale_store_value(mutator, instance, &instance->slots[step->slot], R[i->b]);
                 shale_store(mutator, instance, &instance->shape, step->shape);
-                __atomic_store_n(&instance->id, step->next_id, __ATOMIC_RELAXED);
+                instance->id = step->next_id;
                 ip++;
                 NEXT();
             }

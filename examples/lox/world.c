@@ -4,10 +4,15 @@
 #include "table.h"
 #include "thread.h"
 
+void world_start(struct world *world)
+{
+    sharing_init(&world->sharing);
+    output_start(&world->output);
+}
+
 bool world_fill(struct world *world, struct thread *thread)
 {
     shale_mutator *mutator = thread->mutator;
-    sharing_init(&world->sharing);
     world->strings = shale_handle_create(mutator, NULL);
     world->globals = shale_handle_create(mutator, NULL);
     world->init_name = shale_handle_create(mutator, NULL);

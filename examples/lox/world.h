@@ -25,6 +25,9 @@ struct world {
     struct sharing sharing;
 };
 
+/* Prepares what is not in the heap. */
+void world_start(struct world *world);
+
 /* Makes the shared objects. False when there is no memory for them. */
 bool world_fill(struct world *world, struct thread *thread);
 

@@ -151,7 +151,8 @@ echo "TEST_SEED=$seed"
 prepare_suite
 test_not_extended
 test_scripts "scripts" --with 'SHALE_HEAP=32M'
-test_scripts "scripts, all moves, verified" --with 'SHALE_STRESS=1 SHALE_VERIFY=1 SHALE_HEAP=32M'
+test_scripts "scripts, all moves, verified" --except races --with "SHALE_STRESS=1 SHALE_VERIFY=1 SHALE_HEAP=32M"
+test_scripts "races, much moves, verified" --with "SHALE_STRESS=7 SHALE_VERIFY=1 SHALE_HEAP=32M" races
 test_scripts "scripts, faults in place" --with 'SHALE_STRESS=3 SHALE_FAULTS=signal SHALE_HEAP=32M'
 test_scripts "scripts, no compaction while they run" --with 'SHALE_STRESS=3 SHALE_VERIFY=2 SHALE_CONCURRENT=never SHALE_HEAP=32M'
 test_report
