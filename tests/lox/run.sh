@@ -151,12 +151,12 @@ differences() { # differences TITLE EXPECTED_FILE FOUND_FILE
 }
 
 run_script() { # run_script NAME; the settings are in the array `environment`
-    local name=$1 described=$work/expected/$1 out=$work/found/out err=$work/found/err status wanted_status own_environment
-    read -r wanted_status own_environment <"$described.exit"
+    local name=$1 base=$work/expected/$1 out=$work/found/out err=$work/found/err status wanted_status own_environment
+    read -r wanted_status own_environment <"$base.exit"
     # shellcheck disable=SC2086 # words, each an assignment
     env "${environment[@]}" $own_environment timeout "$seconds" "${program[@]}" "${file_of[$name]}" >"$out" 2>"$err" </dev/null
     status=$?
-    if ((status == wanted_status)) && same_output "$described.out" "$out" && same_output "$described.err" "$err"; then
+    if ((status == wanted_status)) && same_output "$base.out" "$out" && same_output "$base.err" "$err"; then
         passed=$((passed + 1))
         return
     fi
@@ -164,8 +164,8 @@ run_script() { # run_script NAME; the settings are in the array `environment`
     echo "FAIL  $name${settings_shown:+  ($settings_shown)}"
     ((status == wanted_status)) || echo "    exit status: $wanted_status is expected, $status was found$(
         ((status != 124)) || echo ": it took longer than $seconds s")"
-    differences "standard output" "$described.out" "$out"
-    differences "standard error" "$described.err" "$err"
+    differences "standard output" "$base.out" "$out"
+    differences "standard error" "$base.err" "$err"
     echo "    repeat: $settings_shown $own_environment ${program[*]} ${file_of[$name]}"
 }
 
