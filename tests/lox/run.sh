@@ -20,7 +20,7 @@ The last line is "N passed, N failed".
     --with 'NAME=VALUE...'  with these environment variables; given again, all scripts are run again with the others.
                             Without it no SHALE_ variable is set
     --except FILTER         not those; may be given several times
-    --every N               only each N-th script, for slow settings
+    --every N               only each N-th script, for slow settings; each 4 N-th with TEST_SCALE=quick in the environment
     --first N               with --every: begins with the N-th, counted from 0
     --timeout SECONDS       for one script, default 60
     --list                  prints the names of the scripts and runs none
@@ -58,6 +58,7 @@ done
 [[ $every =~ ^[1-9][0-9]*$ && $seconds =~ ^[1-9][0-9]*$ ]] || die "--every and --timeout want a number above 0"
 [[ $first =~ ^[0-9]+$ ]] || die "--first wants a number"
 ((${#settings[@]} > 0)) || settings=("")
+[[ ${TEST_SCALE-} != quick || $every == 1 ]] || every=$((every * 4))
 
 if ((${#program[@]} == 0)); then
     if [[ -n ${TEST_BIN-} ]]; then
