@@ -32,7 +32,7 @@ fuzz_seeds() { # fuzz_seeds FOLDER
 
 fuzz_options() {
     # What Lox prints is thrown away; the fuzzer's and the sanitizers' own words are not.
-    FUZZ_OPTIONS=("-max_len=$FUZZ_LONGEST_INPUT" -timeout=120 -rss_limit_mb=4096 -close_fd_mask=3 -dict=tests/fuzz/lox.dict
+    FUZZ_OPTIONS=("-max_len=$FUZZ_LONGEST_INPUT" -timeout=120 -rss_limit_mb=0 -malloc_limit_mb=1024 -close_fd_mask=3 -dict=tests/fuzz/lox.dict
         "-artifact_prefix=$PWD/build/fuzz/failures/" -print_final_stats=1)
     export ASAN_OPTIONS="detect_leaks=1:halt_on_error=1:${ASAN_OPTIONS-}"
     export UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1:${UBSAN_OPTIONS-}"

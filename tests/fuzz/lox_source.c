@@ -17,10 +17,13 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum {
-    STEPS = 5000,  /* rounds of loops and calls */
-    HEAPS = 8,     /* with other options each */
-    PROGRAMS = 200 /* that run on a heap before there is a new one */
+    STEPS = 5000,   /* rounds of loops and calls */
+    HEAPS = 8,      /* with other options each */
+    PROGRAMS = 1000 /* that run on a heap before there is a new one */
 };
+
+/* Everything is moved at each so manieth allocation slow path; 0: it is not. */
+static const unsigned stress[HEAPS] = {0, 0, 0, 0, 0, 0, 100, 30};
 
 struct place {
     shale_heap *heap;
@@ -52,7 +55,6 @@ static uint32_t hash(const uint8_t *data, size_t size)
 
 static shale_heap *make_heap(unsigned choice)
 {
-    static const unsigned stress[HEAPS] = {0, 0, 0, 0, 0, 0, 100, 30};
     shale_options options;
     shale_error error;
     shale_options_init(&options);
@@ -82,7 +84,7 @@ static void place_renew(struct place *place, unsigned choice)
         refuse("types", error.message);
 }
 
-static void run(struct thread *thread, const uint8_t *data, size_t size)
+static void run(struct thread *thread, uint64_t steps, const uint8_t *data, size_t size)
 {
     char *text = malloc(size + 1); /* of this size, so that reading behind it is noticed */
     if (text == NULL)
@@ -92,7 +94,7 @@ static void run(struct thread *thread, const uint8_t *data, size_t size)
     output_start(&thread->world->output);
     if (!world_fill(thread->world, thread) || !natives_define(thread))
         refuse("world", "not made");
-    thread->budget = STEPS;
+    thread->budget = steps;
     (void)interpret(thread, text, size);
     output_flush(&thread->world->output, thread->mutator);
     free(text);
@@ -115,7 +117,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     world.types = place->types;
     if (!thread_start(&thread, &world, &error))
         refuse("thread", error.message);
-    run(&thread, data, size);
+    run(&thread, stress[choice] == 0 ? STEPS : STEPS / 10, data, size);
     shale_handle *const handles[] = {world.strings, world.globals, world.init_name, world.no_cache};
     for (size_t i = 0; i < sizeof handles / sizeof handles[0]; i++)
         if (shale_handle_drop(thread.mutator, handles[i]) != SHALE_OK)
