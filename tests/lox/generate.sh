@@ -25,7 +25,8 @@ generate_scripts() { # generate_scripts FOLDER
     for folder in limits text nesting; do
         mkdir -p "$1/$folder"
     done
-    (cd "$1/limits" && generate_constants && generate_variables && generate_arguments && generate_jumps && generate_frames)
+    (cd "$1/limits" && generate_constants && generate_variables && generate_arguments && generate_jumps && generate_far_jumps &&
+        generate_frames)
     (cd "$1/text" && generate_text)
     (cd "$1/nesting" && generate_nesting)
 }
@@ -202,6 +203,37 @@ generate_jumps() {
         repeat 32760 'nil;'
         echo "!nil; } // error at '}': $over"
     } >jump_scope_65536.lox
+}
+
+# Conditions that jump over, or back over, as many instructions as there can be: a minus is one byte, and one instruction.
+generate_far_jumps() {
+    local minuses bodies name condition
+    minuses=$(repeat 501 '-')
+    bodies=$(repeat 120 "n = ${minuses}n;")
+    while IFS='|' read -r name condition; do
+        {
+            printf 'fun f(limit, one) { var n = 1; var i = 0; %s { i = i + one;\n%s\n' "$condition" "$bodies"
+            printf 'n = -n; } return n * 10 + i; }\nprint f(3, 1); // expect: %s\n' "-7"
+        } >"far_$name.lox"
+    done <<'END_OF_CONDITIONS'
+while_less|while (i < limit)
+while_less_literal|while (i < 3)
+while_greater|while (limit > i)
+while_not_greater_equal|while (!(i >= 3))
+while_less_equal|while (i <= limit - 1)
+while_not_equal|while (i != limit)
+while_not_equal_literal|while (i != 3)
+while_and|while (one == 1 and i < limit)
+while_or|while (i == 0 or i < limit)
+while_local|var more = true; while (more and i < 3)
+for|for (var j = 0; j < limit; j = j + 1)
+END_OF_CONDITIONS
+    {
+        printf 'fun f(a) { var n = 1; if (a < 2) {\n%s\n n = n + 1; } else n = 7; return n; }\n' "$bodies"
+        printf 'fun g(a) { var n = 1; if (a == 2) n = 8; else {\n%s\n n = n + 2; } return n; }\n' "$bodies"
+        printf 'print f(1); // expect: 2\nprint f(2); // expect: 7\n'
+        printf 'print g(1); // expect: 3\nprint g(2); // expect: 8\n'
+    } >far_if.lox
 }
 
 generate_frames() {
