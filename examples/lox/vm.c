@@ -67,7 +67,7 @@
         }                                                        \
         if ((to_number(l) compare to_number(r)) == (expected)) { \
             ip += i->near;                                       \
-            POLL();                                 \
+            POLL();                                              \
         }                                                        \
         NEXT();                                                  \
     } while (0)
@@ -76,7 +76,7 @@
     do {                                                    \
         if (values_equal(R[i->a], (right)) == (expected)) { \
             ip += i->near;                                  \
-            POLL();                            \
+            POLL();                                         \
         }                                                   \
         NEXT();                                             \
     } while (0)
