@@ -57,7 +57,7 @@ def expected(source):
 
 def found(vm, path, settings, timeout):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SHALE_")}
-    done = subprocess.run([vm, path], env={**environment, **settings}, stdin=subprocess.DEVNULL, capture_output=True,
+    done = subprocess.run([vm, path], env={**environment, "SHALE_HEAP": "64M", **settings}, stdin=subprocess.DEVNULL, capture_output=True,
                           timeout=timeout)
     return done.returncode, comparable(done.stdout.decode("latin-1")), done.stderr.decode("latin-1")
 
@@ -99,6 +99,8 @@ def main():
     if not os.access(vm, os.X_OK):
         print(f"skipped: {vm} is not there")
         return 77
+    if os.environ.get("TEST_SCALE") == "quick":
+        arguments.programs = max(1, arguments.programs // 4)
     seed = arguments.seed if arguments.seed is not None else int(os.environ.get("TEST_SEED") or random.randrange(1 << 30))
     print(f"seed {seed}", flush=True)
     passed = failed = errors = 0

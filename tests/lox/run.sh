@@ -18,7 +18,7 @@ The last line is "N passed, N failed".
     --program PROGRAM       what runs a script, as one word or several; default: shale-lox in $TEST_BIN, or in the newest
                             of build/*/bin
     --with 'NAME=VALUE...'  with these environment variables; given again, all scripts are run again with the others.
-                            Without it no SHALE_ variable is set
+                            Without it no SHALE_ variable is set but SHALE_HEAP, which is 64M unless given
     --except FILTER         not those; may be given several times
     --every N               only each N-th script, for slow settings; each 4 N-th with TEST_SCALE=quick in the environment
     --first N               with --every: begins with the N-th, counted from 0
@@ -181,7 +181,7 @@ if "$list"; then
 fi
 read_expectations
 for settings_shown in "${settings[@]}"; do
-    read -ra environment <<<"$settings_shown"
+    read -ra environment <<<"SHALE_HEAP=64M $settings_shown"
     began=$SECONDS
     last_shown=$SECONDS
     for ((index = first; index < ${#names[@]}; index += every)); do
