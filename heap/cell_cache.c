@@ -91,7 +91,7 @@ static size_t zero(struct memory *memory, const struct cell_block *block, const 
         cells = others != 0 ? cells & ~(others ^ (others - 1)) : 0;
         bytes += to - from;
         if (!block->clean)
-            memset(view + first + from, 0, to - from);
+            memset(view + (first + from), 0, to - from);
     }
     return bytes;
 }

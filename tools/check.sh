@@ -44,7 +44,7 @@ check_cppcheck() {
 
 check_shell() {
     local scripts=(dev .ci/run tools/*.sh) script
-    for script in tests/scripts/*.sh; do
+    for script in tests/scripts/*.sh tests/lox/*.sh; do
         [[ ! -e $script ]] || scripts+=("$script")
     done
     shellcheck --exclude=SC1091 "${scripts[@]}"

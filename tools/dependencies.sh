@@ -9,9 +9,10 @@ TEST_PACKAGES=(liburing-dev)
 # Lines that are typed into shale-lox can be edited with it.
 EXAMPLE_PACKAGES=(libedit-dev)
 # What benchmarks compare with. Without them everything is built but those comparisons.
-BENCH_PACKAGES=(libgc-dev libmimalloc-dev)
+BENCH_PACKAGES=(libgc-dev libmimalloc-dev lua5.4)
 CHECK_PACKAGES=(clang-format clang-tidy cppcheck python3)
 MODEL_PACKAGES=(gcc spin)
+FUZZ_PACKAGES=(clang)
 
 installed() {
     [[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) == installed ]] && return 0
@@ -37,7 +38,7 @@ install_packages() {
             apt-get install -y -q --no-install-recommends "${missing[@]}"
 }
 
-need_for() { # need_for build|test|bench|check|model
+need_for() { # need_for build|test|bench|check|model|fuzz
     case $1 in
         build) need "${PACKAGES[@]}" && want "${EXAMPLE_PACKAGES[@]}" ;;
         test) want "${TEST_PACKAGES[@]}" ;;
@@ -47,7 +48,15 @@ need_for() { # need_for build|test|bench|check|model
             ;;
         check) need "${CHECK_PACKAGES[@]}" ;;
         model) need "${MODEL_PACKAGES[@]}" ;;
+        fuzz) need_fuzzer ;;
     esac
+}
+
+# clang and libFuzzer, which is in a package of its own, of clang's version, that clang only recommends.
+need_fuzzer() {
+    need "${FUZZ_PACKAGES[@]}"
+    [[ ! -e $(clang -print-runtime-dir)/libclang_rt.fuzzer-$(uname -m).a ]] || return 0
+    need "libclang-rt-$(clang -dumpversion | cut -d . -f 1)-dev"
 }
 
 # need PACKAGE...: installs what is missing, or says how to and ends

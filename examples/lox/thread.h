@@ -34,6 +34,9 @@ struct thread {
     const struct native_method *native_method; /* of the receiver that is about to be called; else NULL */
     value *touched;                            /* registers from here on are zero */
     value *registers;
+#ifdef LOX_BUDGET
+    uint64_t budget; /* rounds of loops and calls until the program is ended; for the fuzz target */
+#endif
     struct call calls[CALLS_MAX + 1]; /* the first is none: what called the first one */
 };
 

@@ -35,6 +35,18 @@
             goto failed;             \
     } while (0)
 
+/* In each round of a loop and at each call. The fuzz target bounds how many of them there are. */
+#ifdef LOX_BUDGET
+#define POLL()                     \
+    do {                           \
+        if (thread->budget-- == 0) \
+            goto failed;           \
+        shale_poll(mutator);       \
+    } while (0)
+#else
+#define POLL() shale_poll(mutator)
+#endif
+
 #define ARITHMETIC(result_of, right, check)                            \
     do {                                                               \
         double result = to_number(R[i->b]) result_of to_number(right); \
@@ -56,7 +68,7 @@
         }                                                        \
         if ((to_number(l) compare to_number(r)) == (expected)) { \
             ip += i->near;                                       \
-            shale_poll(mutator);                                 \
+            POLL();                                              \
         }                                                        \
         NEXT();                                                  \
     } while (0)
@@ -65,7 +77,7 @@
     do {                                                    \
         if (values_equal(R[i->a], (right)) == (expected)) { \
             ip += i->near;                                  \
-            shale_poll(mutator);                            \
+            POLL();                                         \
         }                                                   \
         NEXT();                                             \
     } while (0)
@@ -242,7 +254,7 @@ static bool run(struct thread *thread, const struct call *outermost, value *wind
 
     CASE(LOOP)
     ip += i->offset;
-    shale_poll(mutator);
+    POLL();
     NEXT();
 
     CASE(JUMP_IF_FALSE)
@@ -253,7 +265,7 @@ static bool run(struct thread *thread, const struct call *outermost, value *wind
     CASE(JUMP_IF_TRUE)
     if (!is_falsey(R[i->a])) {
         ip += i->offset;
-        shale_poll(mutator);
+        POLL();
     }
     NEXT();
 
@@ -365,7 +377,7 @@ enter : {
     ip = function->code;
     call->ip = ip;
     thread->call = call;
-    shale_poll(mutator);
+    POLL();
     NEXT();
 }
 
