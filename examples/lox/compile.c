@@ -1,9 +1,9 @@
 #include "compile.h"
 
+#include "errors.h"
 #include "lower.h"
 #include "thread.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 /* Slot 0 is the receiver's, or the function's own. A function in a method captures the method's `this`, so there it has no name. */
@@ -106,8 +106,9 @@ void compile_function(struct parser *parser, enum function_role role)
 
 static enum compile_result out_of_memory_at(const struct parser *parser)
 {
-    output_flush(&parser->thread->world->output, parser->thread->mutator);
-    fprintf(stderr, "Out of memory.\n[line %u] in script\n", parser->previous.line);
+    report_begin(parser->thread);
+    report_formatted(parser->thread, "Out of memory.\n[line %u] in script\n", parser->previous.line);
+    report_end(parser->thread);
     return COMPILE_OUT_OF_MEMORY;
 }
 

@@ -27,6 +27,8 @@ enum compile_result compile(struct thread *thread, const char *text, size_t leng
 
 /* ---- for the compiler itself ------------------------------------------------------------------------ */
 
+/* All that follow may collect, as each may report an error: what they keep is in frames. */
+
 enum { LOCALS_MAX = 256, CAPTURES_MAX = 256, CONSTANTS_MAX = 256, ARGUMENTS_MAX = 255, JUMP_MAX = 65535 };
 
 enum function_role { ROLE_SCRIPT, ROLE_FUNCTION, ROLE_METHOD, ROLE_INITIALIZER };

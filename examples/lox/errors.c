@@ -5,47 +5,83 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static void print_trace(const struct thread *thread)
+void report_begin(struct thread *thread)
+{
+    world_lock(thread, LOCK_OUTPUT);
+    output_flush(&thread->world->output, thread->mutator);
+}
+
+void report_text(struct thread *thread, const char *text, size_t length)
+{
+    output_text(&thread->world->errors, thread->mutator, text, length);
+}
+
+void report_end(struct thread *thread)
+{
+    output_flush(&thread->world->errors, thread->mutator);
+    world_unlock(thread, LOCK_OUTPUT);
+}
+
+static void report_words(struct thread *thread, const char *text)
+{
+    report_text(thread, text, strlen(text));
+}
+
+void report_formatted(struct thread *thread, const char *format, ...)
+{
+    char text[REPORT_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    report_words(thread, text);
+}
+
+static void report_trace(struct thread *thread)
 {
     for (const struct call *call = thread->call; call > thread->calls; call--) {
         const struct function *function = call->closure->function;
-        fprintf(stderr, "[line %u] in ", function->lines[call->ip - function->code - 1]);
+        report_formatted(thread, "[line %u] in ", function->lines[call->ip - function->code - 1]);
+        function = call->closure->function;
         if (function->name == NULL) {
-            fputs("script\n", stderr);
+            report_words(thread, "script\n");
         } else {
-            error_string(function->name);
-            fputs("()\n", stderr);
+            output_string(&thread->world->errors, thread->mutator, function->name);
+            report_words(thread, "()\n");
         }
     }
 }
 
 bool runtime_error(struct thread *thread, const char *format, ...)
 {
+    char text[REPORT_MAX];
     va_list arguments;
-    world_lock(thread, LOCK_OUTPUT);
-    output_flush(&thread->world->output, thread->mutator);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    fputc('\n', stderr);
-    print_trace(thread);
-    world_unlock(thread, LOCK_OUTPUT);
+    report_begin(thread);
+    report_words(thread, text);
+    report_words(thread, "\n");
+    report_trace(thread);
+    report_end(thread);
     return false;
 }
 
 bool runtime_error_name(struct thread *thread, const char *before, struct string *name, const char *after)
 {
+    struct {
+        struct string *name;
+    } local = {name};
     shale_frame frame;
-    shale_frame_push(thread->mutator, &frame, &name, 1);
-    world_lock(thread, LOCK_OUTPUT);
-    output_flush(&thread->world->output, thread->mutator);
+    shale_frame_push(thread->mutator, &frame, &local, 1);
+    report_begin(thread);
+    report_words(thread, before);
+    output_string(&thread->world->errors, thread->mutator, local.name);
     shale_frame_pop(thread->mutator, &frame);
-    fputs(before, stderr);
-    error_string(name);
-    fputs(after, stderr);
-    fputc('\n', stderr);
-    print_trace(thread);
-    world_unlock(thread, LOCK_OUTPUT);
+    report_words(thread, after);
+    report_words(thread, "\n");
+    report_trace(thread);
+    report_end(thread);
     return false;
 }
 

@@ -6,7 +6,7 @@
 
 struct thread;
 
-/* Defines them. False when the heap is full. */
+/* Defines them. False when the heap is full. May collect. */
 bool natives_define(struct thread *thread);
 
 #endif

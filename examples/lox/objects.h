@@ -115,7 +115,7 @@ struct bound_method {
     struct closure *method;
 };
 
-/* Puts the result into `result`; false: it has reported a runtime error. */
+/* Puts the result into `result`; false: it has reported a runtime error. May collect. */
 typedef bool native_function(struct thread *thread, const value *arguments, unsigned count, value *result);
 
 struct native {

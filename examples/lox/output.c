@@ -6,9 +6,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
-void output_start(struct output *output)
+void output_start(struct output *output, int descriptor)
 {
-    output->by_line = isatty(STDOUT_FILENO) == 1;
+    output->descriptor = descriptor;
+    output->by_line = isatty(descriptor) == 1;
     output->used = 0;
 }
 
@@ -19,7 +20,7 @@ void output_flush(struct output *output, shale_mutator *mutator)
         return;
     shale_enter_native(mutator);
     while (done < output->used) {
-        ssize_t written = write(STDOUT_FILENO, output->buffer + done, output->used - done);
+        ssize_t written = write(output->descriptor, output->buffer + done, output->used - done);
         if (written < 0 && errno != EINTR)
             break; /* nobody reads it */
         done += written > 0 ? (size_t)written : 0;
@@ -70,16 +71,4 @@ void output_line_end(struct output *output, shale_mutator *mutator)
     output_text(output, mutator, "\n", 1);
     if (output->by_line)
         output_flush(output, mutator);
-}
-
-void error_string(const struct string *string)
-{
-    char piece[256];
-    size_t length = shale_length_of(string);
-    for (size_t done = 0; done < length;) {
-        size_t part = length - done < sizeof piece ? length - done : sizeof piece;
-        memcpy(piece, string->text + done, part);
-        fwrite(piece, 1, part, stderr);
-        done += part;
-    }
 }

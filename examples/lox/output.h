@@ -1,5 +1,5 @@
 /*
- * The program's output: buffered here, since memory of the heap must not be handed to system calls, and since
+ * Output, the program's and that of errors: buffered here, since memory of the heap must not be handed to system calls, and since
  * writing may block, for which the collector must not wait.
  */
 #ifndef LOX_OUTPUT_H
@@ -14,13 +14,14 @@ struct string;
 enum { OUTPUT_BUFFER = 32768 };
 
 struct output {
+    int descriptor;
     bool by_line; /* what is complete is written out at each end of a line */
     size_t used;
     char buffer[OUTPUT_BUFFER];
 };
 
-/* Begins output to standard output. */
-void output_start(struct output *output);
+/* Begins output to a file that is open. */
+void output_start(struct output *output, int descriptor);
 
 /* Text that is not in the heap, and text that is. Both may collect. */
 void output_text(struct output *output, shale_mutator *mutator, const char *text, size_t length);
@@ -29,8 +30,5 @@ void output_line_end(struct output *output, shale_mutator *mutator);
 
 /* Writes out what is in the buffer. May collect. */
 void output_flush(struct output *output, shale_mutator *mutator);
-
-/* The same of a string to standard error, which is not buffered. Does not collect. */
-void error_string(const struct string *string);
 
 #endif

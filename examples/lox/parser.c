@@ -1,8 +1,6 @@
 #include "parser.h"
 
-#include "thread.h"
-
-#include <stdio.h>
+#include "errors.h"
 
 static void report(struct parser *parser, const struct token *token, const char *message)
 {
@@ -10,16 +8,17 @@ static void report(struct parser *parser, const struct token *token, const char 
         return;
     parser->panicking = true;
     parser->failed = true;
-    output_flush(&parser->thread->world->output, parser->thread->mutator);
-    fprintf(stderr, "[line %u] Error", token->line);
+    report_begin(parser->thread);
+    report_formatted(parser->thread, "[line %u] Error", token->line);
     if (token->kind == TOKEN_END) {
-        fputs(" at end", stderr);
+        report_formatted(parser->thread, " at end");
     } else if (token->kind != TOKEN_ERROR) {
-        fputs(" at '", stderr);
-        fwrite(token->text, 1, token->length, stderr);
-        fputc('\'', stderr);
+        report_formatted(parser->thread, " at '");
+        report_text(parser->thread, token->text, token->length);
+        report_formatted(parser->thread, "'");
     }
-    fprintf(stderr, ": %s\n", message);
+    report_formatted(parser->thread, ": %s\n", message);
+    report_end(parser->thread);
 }
 
 void parser_error(struct parser *parser, const char *message)

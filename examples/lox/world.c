@@ -4,10 +4,13 @@
 #include "table.h"
 #include "thread.h"
 
+#include <unistd.h>
+
 void world_start(struct world *world)
 {
     sharing_init(&world->sharing);
-    output_start(&world->output);
+    output_start(&world->output, STDOUT_FILENO);
+    output_start(&world->errors, STDERR_FILENO);
 }
 
 bool world_fill(struct world *world, struct thread *thread)

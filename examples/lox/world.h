@@ -22,13 +22,14 @@ struct world {
     shale_handle *statistics_class; /* of what gcStats returns; NULL without extensions */
     struct gc_report *report;       /* NULL: none */
     struct output output;
+    struct output errors; /* nothing is left in it when an error has been reported */
     struct sharing sharing;
 };
 
 /* Prepares what is not in the heap. */
 void world_start(struct world *world);
 
-/* Makes the shared objects. False when there is no memory for them. */
+/* Makes the shared objects. False when there is no memory for them. May collect. */
 bool world_fill(struct world *world, struct thread *thread);
 
 /* No other thread is left. Nothing may be run afterwards. */
@@ -37,7 +38,7 @@ void world_end(struct world *world);
 /* The global variable of this name, which it becomes now if there was none. NULL when the heap is full. May collect. */
 struct global *world_global(struct thread *thread, struct string *name);
 
-/* Defines a global variable that holds a function of the interpreter's. */
+/* Defines a global variable that holds a function of the interpreter's. May collect. */
 bool world_define_native(struct thread *thread, const char *name, native_function *function);
 
 #endif
