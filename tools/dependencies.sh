@@ -41,7 +41,10 @@ need_for() { # need_for build|test|bench|check|model
     case $1 in
         build) need "${PACKAGES[@]}" && want "${EXAMPLE_PACKAGES[@]}" ;;
         test) want "${TEST_PACKAGES[@]}" ;;
-        bench) want "${BENCH_PACKAGES[@]}" ;;
+        bench)
+            need python3
+            want "${BENCH_PACKAGES[@]}"
+            ;;
         check) need "${CHECK_PACKAGES[@]}" ;;
         model) need "${MODEL_PACKAGES[@]}" ;;
     esac

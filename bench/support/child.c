@@ -89,3 +89,15 @@ void child_run(struct child *child, char *const arguments[])
     posix_spawn_file_actions_destroy(&actions);
     free(environment);
 }
+
+void child_field(const struct child *child, const char *name, char value[CHILD_FIELD_MAX])
+{
+    char key[CHILD_FIELD_MAX];
+    snprintf(key, sizeof key, "\"%s\":", name);
+    const char *found = strstr(child->line, key);
+    bench_require(found != NULL, "a child's result lacks a field");
+    found += strlen(key);
+    bool string = *found == '"';
+    size_t length = string ? strcspn(++found, "\"") : strcspn(found, ",}");
+    snprintf(value, CHILD_FIELD_MAX, "%.*s", (int)length, found);
+}

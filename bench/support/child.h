@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { CHILD_LINE_MAX = 256, CHILD_PATH_MAX = 4096 };
+enum { CHILD_LINE_MAX = 8192, CHILD_FIELD_MAX = 256, CHILD_PATH_MAX = 4096 };
 
 struct child {
     uint64_t elapsed;          /* nanoseconds, from before it was started until it had ended */
@@ -25,5 +25,9 @@ bool child_find(const char *name, char path[CHILD_PATH_MAX]);
 /* Runs it to its end. `arguments` ends with NULL and begins with the program's name. Ends this program with a
  * sentence when the child does not exit with status 0. */
 void child_run(struct child *child, char *const arguments[]);
+
+/* The value of a field of the JSON object that it printed, as it stands there but for a string's quotes. Ends this program with
+ * a sentence when there is none. The object may be nested, but not strings with quotes in them. */
+void child_field(const struct child *child, const char *name, char value[CHILD_FIELD_MAX]);
 
 #endif

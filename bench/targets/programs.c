@@ -1,19 +1,18 @@
 /*
  * Whole programs over Shale and over other memory managers: how long the user waits for them.
  *
- * The programs are GCBench and binary trees (bench/programs), with trees of depth up to 18. Each runs as a child
+ * The programs are GCBench and binary trees (bench/workloads), with trees of depth up to 18. Each runs as a child
  * of its own; timed is all of it, from before the child is started until it has ended, memory's first touch
  * and its return to the system included. The managers take turns; compared are the minima, because a child that
  * runs for a second is never left alone by what else the machine does, which can only add. Medians are given
  * as well, and the CPU time of all of a child's threads, which charges Shale's concurrent work in full.
  *
- * Shale's heap is three times the live size, which is measured first: the program runs in a heap of 1 GiB,
- * collects at the two moments at which it holds most, and takes what the larger mark found live (headers
- * included). bdwgc gets a heap of exactly that size from its start, so that it collects as seldom as it can,
+ * Shale's heap is three times the live size, headers included, as the program tells. bdwgc gets a heap of exactly that size
+ * from its start, so that it collects as seldom as it can,
  * once with one marker and once with its own number of them (one a core); Shale is compared with the quicker
  * of the two. malloc's program frees each object by itself, trees from their leaves up.
  *
- * Children that do not report the same objects and the same checksum end the measurement.
+ * Children that do not report the same operations and the same checksum end the measurement.
  */
 #include "bench/support/child.h"
 #include "bench/support/samples.h"
@@ -22,11 +21,10 @@
 #include "heap/layout.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { ROUNDS = 7, HEAP_FACTOR = 3, PARTICIPANTS_MAX = 3, ARGUMENT_MAX = 32 };
-
-#define DEPTH "18"
 
 struct participant {
     const char *manager;
@@ -42,43 +40,63 @@ static void name_program(char name[ARGUMENT_MAX], const char *program, const cha
     snprintf(name, ARGUMENT_MAX, "%s-%s", program, manager);
 }
 
-/* Bytes. */
-static size_t measure_live(const char *program)
+/* Bytes. The arithmetic of objects and headers needs no collector. */
+static size_t live_bytes(const char *program)
 {
     char name[ARGUMENT_MAX];
+    char value[CHILD_FIELD_MAX];
     struct child child;
-    name_program(name, program, "shale");
-    child_run(&child, (char *[]){name, "--depth", DEPTH, "--heap", "1G", "--live", NULL});
-    const char *live = strstr(child.line, "live ");
-    size_t bytes;
-    bench_require(live != NULL && sscanf(live, "live %zu bytes", &bytes) == 1,
-                  "the live size could not be measured");
-    return bytes;
+    name_program(name, program, "malloc");
+    child_run(&child, (char *[]){name, NULL});
+    child_field(&child, "heap_live_bytes", value);
+    return strtoull(value, NULL, 10);
 }
 
 static void run_once(struct participant *participant, size_t heap_size)
 {
     char heap[ARGUMENT_MAX];
     snprintf(heap, sizeof heap, "%zu", heap_size);
-    char *arguments[] = {participant->name, "--depth", DEPTH, "--heap", heap, NULL, NULL, NULL};
+    char *arguments[] = {participant->name, "--heap-bytes", heap, NULL, NULL, NULL};
     char markers[ARGUMENT_MAX];
     if (participant->markers != NULL) {
         snprintf(markers, sizeof markers, "%s", participant->markers);
-        arguments[5] = "--markers";
-        arguments[6] = markers;
+        arguments[3] = "--markers";
+        arguments[4] = markers;
     }
     child_run(&participant->last, arguments);
     samples_add(&participant->elapsed, (double)participant->last.elapsed / 1e6);
     samples_add(&participant->cpu, (double)participant->last.cpu / 1e6);
 }
 
-/* "trees: objects 12, checksum 34, shale: heap ...": two lines must agree up to the manager's name. */
+static void require_same_field(const struct participant *left, const struct participant *right,
+                               const char *name)
+{
+    char left_value[CHILD_FIELD_MAX];
+    char right_value[CHILD_FIELD_MAX];
+    child_field(&left->last, name, left_value);
+    child_field(&right->last, name, right_value);
+    bench_require(strcmp(left_value, right_value) == 0, "the programs do not compute the same");
+}
+
 static void require_same_result(const struct participant *left, const struct participant *right)
 {
-    const char *end = strstr(left->last.line, left->manager);
-    bench_require(end != NULL &&
-                      strncmp(left->last.line, right->last.line, (size_t)(end - left->last.line)) == 0,
-                  "the programs do not compute the same");
+    require_same_field(left, right, "operations");
+    require_same_field(left, right, "checksum");
+}
+
+/* What a line about a participant ends with: "; 12 cycles, 3 stalls". */
+static void describe(const struct participant *participant, char text[CHILD_FIELD_MAX])
+{
+    char cycles[CHILD_FIELD_MAX];
+    char stalls[CHILD_FIELD_MAX];
+    child_field(&participant->last, "cycles", cycles);
+    child_field(&participant->last, "allocation_stalls", stalls);
+    int used = 0;
+    text[0] = '\0';
+    if (strcmp(cycles, "null") != 0)
+        used = snprintf(text, CHILD_FIELD_MAX, "; %.20s cycles", cycles);
+    if (strcmp(stalls, "null") != 0)
+        snprintf(text + used, CHILD_FIELD_MAX - (size_t)used, ", %.20s stalls", stalls);
 }
 
 static void take_turns(struct participant *participants, size_t count, const char *program, size_t heap_size)
@@ -98,7 +116,7 @@ static void take_turns(struct participant *participants, size_t count, const cha
 static void compare(struct finding *finding, const char *program, struct participant *participants,
                     size_t count)
 {
-    size_t live = measure_live(program);
+    size_t live = live_bytes(program);
     size_t heap_size = round_up(live * HEAP_FACTOR, HEAP_UNIT);
     take_turns(participants, count, program, heap_size);
     double quickest = samples_percentile(&participants[1].elapsed, 0);
@@ -106,10 +124,12 @@ static void compare(struct finding *finding, const char *program, struct partici
         struct participant *p = &participants[i];
         if (i > 0 && samples_percentile(&p->elapsed, 0) < quickest)
             quickest = samples_percentile(&p->elapsed, 0);
+        char done[CHILD_FIELD_MAX];
+        describe(p, done);
         add_remark(finding, "%s%s%s: minimum %.0f ms, median %.0f ms, CPU of all threads %.0f ms%s",
                    p->manager, p->markers != NULL ? ", markers " : "", p->markers != NULL ? p->markers : "",
                    samples_percentile(&p->elapsed, 0), samples_median(&p->elapsed), samples_median(&p->cpu),
-                   strchr(strstr(p->last.line, p->manager), ':'));
+                   done);
     }
     double shale = samples_percentile(&participants[0].elapsed, 0);
     finding->value = quickest / shale;

@@ -11,19 +11,24 @@
  * left of the tracking of writes is what it shows.
  */
 #include "bench/gbench.h"
+#include "bench/support/held_marking.h"
 #include "bench/support/samples.h"
 #include "bench/targets/targets.h"
 
-#include "gc/mutator_local.h"
+#include "heap/layout.h"
 
 #include <shale/shale.h>
 
-#include <pthread.h>
-#include <sched.h>
 #include <stdlib.h>
-#include <time.h>
 
-enum { OBJECT_SIZE = 64, TURNS = 201, STORES = 200000, ARRAY_LENGTH = 4000, ARRAYS_MAX = 1024 };
+enum {
+    OBJECT_SIZE = 64,
+    TURNS = 201,
+    STORES = 200000,
+    ARRAY_LENGTH = 4000,
+    ARRAYS_MAX = 1024,
+    TRACE_MILLISECONDS = 1000
+};
 
 #define IN_CACHE ((size_t)256 << 10)
 #define OUT_OF_CACHE ((size_t)128 << 20)
@@ -152,61 +157,6 @@ static void time_stores(struct objects *objects, store_loop loop, struct samples
     samples_add(samples, (double)(thread_nanoseconds() - before) / STORES);
 }
 
-/* ---- while marking --------------------------------------------------------------------------------- */
-
-/* A second thread that holds marking open, by not serving a handshake: either the one in which roots are shaded, so that
- * nothing is marked yet and every store finds something to shade, or the one after all was traced, so that no store
- * does. */
-enum { UP_TO_SETTLING = 2, UP_TO_SCANNING = 3 }; /* handshakes */
-
-struct holder {
-    shale_heap *heap;
-    unsigned handshakes; /* to serve */
-    uint32_t attached;   /* atomic */
-    uint32_t released;   /* atomic */
-    pthread_t thread;
-};
-
-static void *hold(void *argument)
-{
-    struct holder *holder = argument;
-    shale_mutator *mutator = shale_attach(holder->heap, NULL);
-    bench_require(mutator != NULL, "a thread could not be attached");
-    __atomic_store_n(&holder->attached, 1, __ATOMIC_RELEASE);
-    for (unsigned served = 0; served < holder->handshakes;) {
-        if (__atomic_load_n(&mutator->poll, __ATOMIC_RELAXED) == 0)
-            continue;
-        shale_poll(mutator);
-        served++;
-    }
-    while (__atomic_load_n(&holder->released, __ATOMIC_ACQUIRE) == 0)
-        sched_yield();
-    shale_detach(mutator);
-    return NULL;
-}
-
-/* Returns when this thread's stores are those of a mutator that was scanned. */
-static void hold_marking(struct objects *objects, struct holder *holder, bool traced)
-{
-    *holder = (struct holder){.heap = objects->heap, .handshakes = traced ? UP_TO_SCANNING : UP_TO_SETTLING};
-    bench_require(pthread_create(&holder->thread, NULL, hold, holder) == 0, "a thread could not be started");
-    while (__atomic_load_n(&holder->attached, __ATOMIC_ACQUIRE) == 0)
-        sched_yield();
-    shale_collect_start(objects->mutator, SHALE_COLLECT_NORMAL);
-    while ((objects->mutator->barrier & (BARRIER_OLD | BARRIER_NEW)) != BARRIER_OLD)
-        shale_poll(objects->mutator);
-    if (traced)
-        nanosleep(&(struct timespec){1, 0}, NULL); /* by then the tracers are done */
-}
-
-static void release_marking(struct objects *objects, struct holder *holder)
-{
-    __atomic_store_n(&holder->released, 1, __ATOMIC_RELEASE);
-    shale_enter_native(objects->mutator);
-    pthread_join(holder->thread, NULL);
-    shale_leave_native(objects->mutator);
-}
-
 /* ---- turns ----------------------------------------------------------------------------------------- */
 
 enum phase { IDLE, UNMARKED, MARKED };
@@ -215,10 +165,10 @@ enum phase { IDLE, UNMARKED, MARKED };
 static double take_turns(struct finding *finding, size_t bytes, enum phase phase, const char *what)
 {
     struct objects objects;
-    struct holder holder;
+    struct held_marking held;
     create(&objects, bytes, SHALE_BARRIER_STORES);
     if (phase != IDLE)
-        hold_marking(&objects, &holder, phase == MARKED);
+        held_marking_begin(&held, objects.heap, objects.mutator, phase == MARKED ? TRACE_MILLISECONDS : 0);
     time_stores(&objects, store_plain, &objects.plain);
     time_stores(&objects, store_shale, &objects.shale);
     samples_clear(&objects.plain);
@@ -234,7 +184,7 @@ static double take_turns(struct finding *finding, size_t bytes, enum phase phase
                what, shale / plain, shale, samples_median(&objects.shale), plain,
                samples_median(&objects.plain));
     if (phase != IDLE)
-        release_marking(&objects, &holder);
+        held_marking_end(&held, objects.mutator);
     destroy(&objects);
     return shale / plain;
 }
