@@ -91,7 +91,6 @@ static void run(struct thread *thread, uint64_t steps, const uint8_t *data, size
         return;
     memcpy(text, data, size);
     text[size] = '\0';
-    output_start(&thread->world->output);
     if (!world_fill(thread->world, thread) || !natives_define(thread))
         refuse("world", "not made");
     thread->budget = steps;
@@ -113,6 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     place->programs++;
     memset(&world, 0, sizeof world);
     memset(&thread, 0, sizeof thread);
+    world_start(&world);
     world.heap = place->heap;
     world.types = place->types;
     if (!thread_start(&thread, &world, &error))
@@ -123,5 +123,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (shale_handle_drop(thread.mutator, handles[i]) != SHALE_OK)
             refuse("handle", "not dropped");
     thread_end(&thread);
+    world_end(&world);
     return 0;
 }
