@@ -5,10 +5,8 @@
 #include "thread.h"
 #include "vm.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 int interpret(struct thread *thread, const char *text, size_t length)
 {
@@ -24,16 +22,17 @@ int interpret(struct thread *thread, const char *text, size_t length)
     return vm_run(thread, closure) ? EXIT_CODE_DONE : EXIT_CODE_RUNTIME_ERROR;
 }
 
-/* The whole file with a NUL behind it; or NULL, and why in *error. */
-static char *read_file(const char *path, size_t *length, int *error)
+/* The whole file with a NUL behind it; or NULL, and in *failed at what. */
+static char *read_file(const char *path, size_t *length, const char **failed)
 {
     FILE *file = fopen(path, "rb");
     char *text = NULL;
     size_t room = 0;
     *length = 0;
-    *error = errno;
+    *failed = "open";
     if (file == NULL)
         return NULL;
+    *failed = "read";
     for (;;) {
         if (*length + 1 >= room) {
             room = room == 0 ? 4096 : room * 2;
@@ -48,7 +47,6 @@ static char *read_file(const char *path, size_t *length, int *error)
             break;
     }
     bool whole = feof(file) && !ferror(file);
-    *error = errno;
     fclose(file);
     if (!whole) {
         free(text);
@@ -61,12 +59,12 @@ static char *read_file(const char *path, size_t *length, int *error)
 int interpret_file(struct thread *thread, const char *path)
 {
     size_t length;
-    int error;
+    const char *failed;
     shale_enter_native(thread->mutator);
-    char *text = read_file(path, &length, &error);
+    char *text = read_file(path, &length, &failed);
     shale_leave_native(thread->mutator);
     if (text == NULL) {
-        fprintf(stderr, "Could not read file \"%s\": %s.\n", path, strerror(error));
+        fprintf(stderr, "Could not %s file \"%s\".\n", failed, path);
         return EXIT_CODE_UNREADABLE;
     }
     int code = interpret(thread, text, length);

@@ -28,12 +28,12 @@ check_command_line() {
         failed=$((failed + 1))
         echo "FAIL  command_line: a script's output is \"$(<"$work/found/out")\""
     }
-    command_line_case "a file that is not there" 74 'missing\.lox' "$folder/missing.lox"
-    command_line_case "a folder" 74 'command_line' "$folder"
+    command_line_case "a file that is not there" 74 '^Could not open file ".*missing\.lox"\.$' "$folder/missing.lox"
+    command_line_case "a folder" 74 '^Could not read file ".*command_line"\.$' "$folder"
     if ((EUID != 0)); then
         cp "$folder/good.lox" "$folder/forbidden.lox"
         chmod 0 "$folder/forbidden.lox"
-        command_line_case "a file that may not be read" 74 'forbidden\.lox' "$folder/forbidden.lox"
+        command_line_case "a file that may not be read" 74 '^Could not open file ".*forbidden\.lox"\.$' "$folder/forbidden.lox"
     fi
     command_line_case "an error in a script" 65 "^\[line 1\] Error at ';': Expect expression\.$" "$folder/wrong.lox"
     command_line_case "two scripts" 64 '[Uu]sage' "$folder/good.lox" "$folder/good.lox"

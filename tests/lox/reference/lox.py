@@ -352,7 +352,8 @@ def main(arguments):
         with open(arguments[0], encoding="latin-1", newline="") as file:
             source = file.read()
     except OSError as error:
-        print(f"Could not open file \"{arguments[0]}\": {error.strerror}.", file=sys.stderr)
+        step = "read" if isinstance(error, IsADirectoryError) else "open"
+        print(f"Could not {step} file \"{arguments[0]}\".", file=sys.stderr)
         return 74
 
     def to(stream):
