@@ -197,7 +197,7 @@ class Program:
         name = self.named(("fn", arity))
         if name and (not choices or self.chance(50)):
             return name
-        return self.random.choice(choices) if choices else "clock" if self.chance(1) else name or "nil"
+        return self.random.choice(choices) if choices else name or "nil"
 
     # ---- statements ----
 
