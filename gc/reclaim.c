@@ -103,10 +103,9 @@ void reclaim(struct collector *collector, bool concurrent)
 /* Few enough regions that a cycle that is asked for meanwhile is not held up. */
 enum { RECLAIM_SLICE = 8, PATIENCE = 10 };
 
-static uint64_t release_delay(const struct collector *collector)
+uint64_t reclaim_delay(uint64_t delay, uint64_t period)
 {
-    uint64_t delay = collector->options.release_delay;
-    uint64_t used_again = 2 * collector->pace.period;
+    uint64_t used_again = 2 * period;
     if (used_again <= delay)
         return delay;
     return used_again < PATIENCE * delay ? used_again : PATIENCE * delay;
@@ -124,7 +123,7 @@ static bool exceeds_heap(const struct collector *collector)
 uint64_t reclaim_memory(struct collector *collector, uint64_t now)
 {
     struct budget *budget = &collector->memory->fixed.budget;
-    uint64_t delay = release_delay(collector);
+    uint64_t delay = reclaim_delay(collector->options.release_delay, collector->pace.period);
     if (fixed_clear_some(&collector->memory->fixed))
         return now;
     if (now < collector->release_after)

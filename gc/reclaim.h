@@ -16,12 +16,14 @@ void reclaim(struct collector *collector, bool concurrent);
 
 #define RECLAIM_NEVER UINT64_MAX
 
-/* No cycle runs: clears idle memory of large objects, so that their allocation need not; then gives the memory of regions that have been free for long back to the system, a slice of it at a
- * time, those first that have been free for the longest. Returns when to call again, in the time that `now` is in:
- * `now` if there is more to be given back; RECLAIM_NEVER if no free region holds memory.
- *
- * How long is `release_delay`; or twice the time between the last two cycles, up to ten times the delay, so
- * that memory which a program goes on to use from cycle to cycle is not given back and faulted in each time. */
+/* No cycle runs: clears idle memory of large objects, so that their allocation need not; then gives the memory of
+ * regions that have been free for `reclaim_delay` back to the system, a slice of it at a time, those first that have
+ * been free for the longest. Returns when to call again, in the time that `now` is in: `now` if there is more to be
+ * given back; RECLAIM_NEVER if no free region holds memory. The collector's thread calls it. */
 uint64_t reclaim_memory(struct collector *collector, uint64_t now);
+
+/* For how long a region has to be free: `delay`; or twice the period of cycles, up to ten times the delay, so that
+ * memory which a program goes on to use from cycle to cycle is not given back and faulted in each time. Nanoseconds. */
+uint64_t reclaim_delay(uint64_t delay, uint64_t period);
 
 #endif
