@@ -15,6 +15,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from bench.report import show  # pylint: disable=wrong-import-position
 from bench.runner import child, jvm, machine, matrix  # pylint: disable=wrong-import-position
+from bench.runner.durations import Durations  # pylint: disable=wrong-import-position
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FORMAT = 1
@@ -84,7 +85,7 @@ class Bench:
         self.skipped = []  # {"manager", "workload", "reason"}
         self.live = {}  # (workload, threads): bytes with headers
         self.checksums = {}  # (workload, threads): of the first run
-        self.seconds = {}  # entry: of its last run
+        self.durations = Durations(matrix.BASELINE)
         self.runs = []
         self.broken = set()  # entries that are not tried again
         self.ahead = set()  # entries whose first repetition is done
@@ -218,18 +219,11 @@ class Bench:
             result = self.failed_result(entry, heap, error)
         self.check(entry, result)
         result.update(repetition=repetition, heap_factor=entry.factor, process_seconds=round(seconds, 6))
-        self.seconds[entry] = seconds
+        self.durations.record(entry, seconds)
         self.runs.append(result)
         if not result["ok"]:
             self.broken.add(entry)
         return result
-
-    def seconds_left(self, remaining):
-        """What these entries will take: as their last runs, or as the average of what ran."""
-        if not self.seconds:
-            return None
-        average = sum(self.seconds.values()) / len(self.seconds)
-        return sum(self.seconds.get(entry, average) for entry in remaining)
 
     def too_late(self, seconds):
         return self.options.quick and time.monotonic() - self.began + seconds > QUICK_BUDGET
@@ -241,7 +235,7 @@ class Bench:
         done = 0
         for repetition in range(self.options.repetitions):
             due = [entry for entry in entries if entry not in self.broken]
-            left = self.seconds_left(due) or 0
+            left = self.durations.left(due)
             if repetition > 0 and self.too_late(left):
                 say(f"      {repetition} of {self.options.repetitions} repetitions: another would take {left:.0f} s")
                 break
@@ -257,7 +251,8 @@ class Bench:
                     continue
                 position = entries.index(entry)
                 rounds = self.options.repetitions - repetition - 1
-                left = self.seconds_left(entries[position + 1 :] + entries * rounds)
+                rest = entries[position + 1 :] + entries * rounds
+                left = self.durations.left([e for e in rest if e not in self.broken])
                 say(progress_line(done, total, entry, result, left))
 
     def results(self):
