@@ -4,7 +4,9 @@
 
 enum {
     ROUNDS_MAX = 8,
-    FEW_PAGES = 64 /* looking at so many takes about as long as stopping */
+    FEW_PAGES = 64, /* looking at so many takes about as long as stopping */
+    GAIN_DIVISOR =
+        4 /* a round that finds less than this share fewer than the one before has gained nothing */
 };
 
 int mark_pages_create(struct mark_pages *pages, struct mark *mark, const struct os_writes *writes)
@@ -142,6 +144,8 @@ void mark_pages_begin(struct mark_pages *pages)
     struct mark *mark = pages->mark;
     const struct world *world = mark->world;
     pages->rounds = 0;
+    pages->last_found = 0;
+    pages->found_before = 0;
     pages->pages = 0;
     written_begin(&pages->written);
     pages->searched = clock_nanoseconds();
@@ -160,6 +164,7 @@ void mark_pages_round(struct mark_pages *pages)
     pages->interval = now - pages->searched;
     pages->searched = now;
     workers_run(mark->workers, find_task, pages);
+    pages->found_before = pages->last_found;
     pages->last_found = atomic_u64_load(&pages->found);
     world->handshake(world->context, STAGE_TRACKED, round_local, mark);
     conservative_shade(&mark->conservative, &mark->work);
@@ -200,9 +205,17 @@ static uint64_t expected_pages(const struct mark_pages *pages)
                       (double)(pages->interval + 1));
 }
 
+/* A program that writes to pages as fast as they can be looked at: further rounds cost it a fault on each, and would leave
+ * the remark as many as there are. */
+static bool gains_nothing(const struct mark_pages *pages)
+{
+    return pages->rounds > 1 && pages->last_found > pages->found_before - pages->found_before / GAIN_DIVISOR;
+}
+
 static bool may_go_on(const struct mark_pages *pages)
 {
-    return pages->written.armed && pages->rounds < ROUNDS_MAX && expected_pages(pages) > FEW_PAGES;
+    return pages->written.armed && pages->rounds < ROUNDS_MAX && expected_pages(pages) > FEW_PAGES &&
+           !gains_nothing(pages);
 }
 
 /* A thread that has lost its processor keeps all others stopped until it gets one; one that has just answered a handshake

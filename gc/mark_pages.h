@@ -10,8 +10,9 @@
  *     what it leaves behind. The roots of the heap are shaded, and all is traced.
  *  3. A *round*: written pages are searched for, and armed again. Then a handshake: each mutator sets the live bits of all
  *     that it has allocated, and shades its roots again. Then all that is marked or was born is looked at again as far as
- *     its slots are on those pages, and all is traced. Rounds follow each other, up to a limit, until few pages are expected to have been written since the last search. A last handshake
- *     has mutators set bits and shade roots once more.
+ *     its slots are on those pages, and all is traced. Rounds follow each other, up to a limit, until few pages are expected
+ *     to have been written since the last search, or a round finds nearly as many as the one before it. A last handshake has
+ *     mutators set bits and shade roots once more.
  *  4. The *remark*, with all mutators stopped: live bits are set of all that was born; all roots are shaded; written pages
  *     are searched for, for the last time, and looked at; all is traced, ephemerons to their fixed point. Marking is
  *     decided: what is not marked now is dead [weak-phase].
@@ -77,11 +78,12 @@
 struct mark_pages {
     struct mark *mark;
     struct written written;
-    atomic_u32 next;     /* slice of the regions that a worker takes */
-    atomic_u64 found;    /* pages, by a search */
-    uint64_t last_found; /* pages, by the last round's search, */
-    uint64_t searched;   /* when that began, */
-    uint64_t interval;   /* and how long after the one before, in nanoseconds */
+    atomic_u32 next;       /* slice of the regions that a worker takes */
+    atomic_u64 found;      /* pages, by a search */
+    uint64_t last_found;   /* pages, by the last round's search, */
+    uint64_t found_before; /* and by the one before that, 0 for none; */
+    uint64_t searched;     /* when that began, */
+    uint64_t interval;     /* and how long after the one before, in nanoseconds */
     /* Of the last marking: */
     uint32_t rounds;
     uint64_t pages;        /* looked at again, the remark's included */
