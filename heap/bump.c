@@ -81,6 +81,13 @@ static void leave_page(struct bump *bump, struct memory *memory)
     bump->left = false;
 }
 
+void bump_give_up(struct bump *bump, struct memory *memory)
+{
+    if (bump->left)
+        leave_page(bump, memory);
+    bump_close(bump, memory);
+}
+
 void bump_flip(struct bump *bump, struct memory *memory)
 {
     bump_record(bump, memory);

@@ -71,6 +71,9 @@ uintptr_t bump_allocate(struct bump *bump, struct memory *memory, size_t size, u
 /* Hands the region back as used; there is none afterwards. */
 void bump_close(struct bump *bump, struct memory *memory);
 
+/* The same in the owner's slow path, where no allocation is under way. */
+void bump_give_up(struct bump *bump, struct memory *memory);
+
 /* What is allocated from now on is born. */
 void bump_start_recording(struct bump *bump, struct memory *memory);
 

@@ -20,13 +20,16 @@ enum { LARGE_STALLS_MAX = 6 };
 /* Bytes from which on clearing them takes so long that the collector does not wait for it. */
 #define CLEARING_IS_LONG ((uint64_t)1 << 20)
 
-/* Under stress each N-th slow path waits until everything has moved, and then runs on while it is compacted. */
+/* Under stress each N-th slow path waits until everything has moved, and then runs on while it is compacted. What was
+ * allocated last moves as well, since that is what programs forget to show: so the region is given up, which is packed
+ * with the others. */
 static void stress(struct mutator *mutator)
 {
     struct collector *collector = &mutator->heap->collector;
     unsigned every = mutator->heap->options.stress;
     if (every == 0 || ++mutator->slow_paths % every != 0)
         return;
+    bump_give_up(&mutator->local.bump, &mutator->heap->memory);
     mutator_await_cycle(mutator, collector_wait_flipped,
                         collector_request(collector, PLAN_EVERYTHING, SHALE_REASON_STRESS));
 }

@@ -386,13 +386,52 @@ static void test_out_of_memory(void **state)
     end(heap, mutator);
 }
 
+/* ---- stress ----------------------------------------------------------------------------------------------- */
+
+/* What was allocated last is what programs forget to show; so it moves when its thread needs the next page. */
+static void test_stress_moves_what_was_allocated_last(void **state)
+{
+    (void)state;
+    shale_error error;
+    shale_options options;
+    shale_options_init(&options);
+    options.ignore_environment = true;
+    options.heap_size = 4 << 20;
+    options.verify = 2;
+    options.stress = 1;
+    shale_heap *heap = shale_heap_create(&options, &error);
+    if (heap == NULL)
+        fail_msg("%s", error.message);
+    shale_mutator *mutator = shale_attach(heap, &error);
+    assert_non_null(mutator);
+    const shale_type *type = shale_type_register(heap, &cell_spec, &error);
+    struct cell *cell = NULL;
+    shale_frame frame;
+    shale_frame_push(mutator, &frame, &cell, 1);
+    for (uint64_t number = 0; number < 100; number++) {
+        cell = make_cell(mutator, type, number);
+        const struct cell *before = cell;
+        unsigned made = 0;
+        for (; cell == before && made < 4096; made++)
+            assert_non_null(shale_allocate(mutator, type));
+        assert_true(made <= (64 << 10) / sizeof(struct cell)); /* the largest page there is */
+        assert_int_equal(cell->number, number);
+    }
+    shale_frame_pop(mutator, &frame);
+    end(heap, mutator);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all_kinds_of_roots), cmocka_unit_test(test_native_section),
-        cmocka_unit_test(test_tagged_values),      cmocka_unit_test(test_filling),
-        cmocka_unit_test(test_what_objects_are),   cmocka_unit_test(test_several_heaps),
+        cmocka_unit_test(test_all_kinds_of_roots),
+        cmocka_unit_test(test_native_section),
+        cmocka_unit_test(test_tagged_values),
+        cmocka_unit_test(test_filling),
+        cmocka_unit_test(test_what_objects_are),
+        cmocka_unit_test(test_several_heaps),
         cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_stress_moves_what_was_allocated_last),
     };
     return cmocka_run_group_tests_name("unit.api", tests, NULL, NULL);
 }
