@@ -10,21 +10,22 @@
 #include <stdlib.h>
 #include <time.h>
 
-void collector_log(const struct collector *collector, shale_log_level level, const char *format, ...)
+bool collector_log(const struct collector *collector, shale_log_level level, const char *format, ...)
 {
     char line[SHALE_ERROR_MESSAGE_MAX];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
-    collector->world->log(collector->world->context, level, line);
+    return collector->world->log(collector->world->context, level, line);
 }
 
 _Noreturn void collector_verify_failed(const struct collector *collector, const char *when, const char *what)
 {
-    collector_log(collector, SHALE_LOG_ERROR, "verification %s failed: %s", when, what);
-    /* Whoever asked for verification wants to know even without a logger. */
-    fprintf(stderr, "shale: verification %s failed: %s\n", when, what);
+    bool printed = collector_log(collector, SHALE_LOG_ERROR, "verification %s failed: %s", when, what);
+    /* Whoever asked for verification wants to know even without a logger, or with one that does not say it. */
+    if (!printed)
+        fprintf(stderr, "shale: verification %s failed: %s\n", when, what);
     abort();
 }
 

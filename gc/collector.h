@@ -151,7 +151,8 @@ void collector_verify(struct collector *collector, char *view, enum verify_momen
                       struct verify_summary *summary);
 _Noreturn void collector_verify_failed(const struct collector *collector, const char *when, const char *what);
 
-void collector_log(const struct collector *collector, shale_log_level level, const char *format, ...)
+/* Returns whether the line went to standard error. */
+bool collector_log(const struct collector *collector, shale_log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 #endif

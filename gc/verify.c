@@ -59,7 +59,8 @@ struct traversal {
     bool conservative; /* roots are words of conservative mutators */
     struct verify_summary summary;
     size_t holder;    /* offset of the object being looked at; OFFSET_NONE: the roots */
-    const char *copy; /* of it */
+    const char *copy; /* of it, where what is looked at would be if all of it were copied */
+    size_t slot;      /* offset in it of the slot being looked at */
     bool failed;
     char *message;
     size_t message_size;
@@ -70,14 +71,17 @@ static void fail(struct traversal *traversal, uint64_t word, const char *why)
     if (traversal->failed)
         return;
     traversal->failed = true;
-    uintptr_t base = (uintptr_t)views_mutator(&traversal->verify->memory->views, 0);
-    if (traversal->holder == OFFSET_NONE)
+    const struct memory *memory = traversal->verify->memory;
+    if (traversal->holder == OFFSET_NONE) {
         snprintf(traversal->message, traversal->message_size, "a %s holds %#" PRIx64 ", %s",
                  traversal->conservative ? "conservative thread" : "root", word, why);
-    else
-        snprintf(traversal->message, traversal->message_size,
-                 "the object at %#" PRIx64 " holds %#" PRIx64 ", %s", (uint64_t)(base + traversal->holder),
-                 word, why);
+        return;
+    }
+    uint64_t header = *(const uint64_t *)(traversal->view + traversal->holder - HEADER_SIZE);
+    snprintf(traversal->message, traversal->message_size,
+             "the object at %p, of type %s, holds %#" PRIx64 " at offset %zu, %s",
+             (void *)views_mutator(&memory->views, traversal->holder), memory_type(memory, header)->name,
+             word, traversal->slot, why);
 }
 
 /* The states of [hash], and nothing in the bits that have no meaning. */
@@ -169,7 +173,7 @@ static uint64_t follow(struct traversal *traversal, uint64_t word, uint64_t addr
 }
 
 /* [clean]: what leads to something that moves is on a page that is built. */
-static void check_page(struct traversal *traversal, const uint64_t *slot, uint64_t word, uint64_t address)
+static void check_page(struct traversal *traversal, uint64_t word, uint64_t address)
 {
     const struct plan *plan = traversal->plan;
     const struct memory *memory = traversal->verify->memory;
@@ -177,8 +181,7 @@ static void check_page(struct traversal *traversal, const uint64_t *slot, uint64
     if (traversal->moment > VERIFY_FLIPPING || traversal->holder == OFFSET_NONE ||
         offset >= memory->views.regions || plan->roles[region_of(offset)] != ROLE_EVACUATED)
         return;
-    size_t at = traversal->holder + (size_t)((const char *)slot - traversal->copy);
-    if (page_is_clean(plan, memory_page(memory, at)))
+    if (page_is_clean(plan, memory_page(memory, traversal->holder + traversal->slot)))
         fail(traversal, word,
              "which will move, on a page that is taken for clean: marking or a store missed it");
 }
@@ -193,7 +196,9 @@ static void follow_slots(void *context, uint64_t *slots, size_t count, bool valu
             continue;
         uint64_t address_bits = value ? encoding->address : ~UINT64_C(0);
         uint64_t address = slots[i] & address_bits;
-        check_page(traversal, &slots[i], slots[i], address);
+        if (traversal->copy != NULL)
+            traversal->slot = (size_t)((const char *)&slots[i] - traversal->copy);
+        check_page(traversal, slots[i], address);
         slots[i] = follow(traversal, slots[i], address, address_bits);
     }
 }

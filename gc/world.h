@@ -64,8 +64,8 @@ struct world {
     void (*begin_root_update)(void *context, struct shale_visitor *visitor);
     /* Running or stopped: completes the update for mutators that have not done so themselves. */
     void (*settle_roots)(void *context);
-    /* One line about what the collector does or found. */
-    void (*log)(void *context, shale_log_level level, const char *line);
+    /* One line about what the collector does or found. Returns whether it went to standard error. */
+    bool (*log)(void *context, shale_log_level level, const char *line);
 };
 
 #endif

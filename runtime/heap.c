@@ -155,9 +155,9 @@ static void world_end_moving(void *context)
     critical_end_moving(&((shale_heap *)context)->critical);
 }
 
-static void world_log(void *context, shale_log_level level, const char *line)
+static bool world_log(void *context, shale_log_level level, const char *line)
 {
-    log_line(&((shale_heap *)context)->log, level, "%s", line);
+    return log_line(&((shale_heap *)context)->log, level, "%s", line);
 }
 
 static const struct world world_functions = {

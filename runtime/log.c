@@ -19,14 +19,15 @@ void log_init(struct log *log, const shale_options *options, bool asked)
         log->function = to_standard_error;
 }
 
-void log_line(const struct log *log, shale_log_level level, const char *format, ...)
+bool log_line(const struct log *log, shale_log_level level, const char *format, ...)
 {
     if (log->function == NULL || level > log->level)
-        return;
+        return false;
     char line[SHALE_ERROR_MESSAGE_MAX];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
     log->function(log->context, level, line);
+    return log->function == to_standard_error;
 }

@@ -6,6 +6,7 @@
 #define SHALE_RUNTIME_LOG_H
 
 #include <shale/shale.h>
+#include <stdbool.h>
 
 struct log {
     shale_log_level level;
@@ -14,7 +15,8 @@ struct log {
 };
 
 void log_init(struct log *log, const shale_options *options, bool asked);
-void log_line(const struct log *log, shale_log_level level, const char *format, ...)
+/* Returns whether the line went to standard error. */
+bool log_line(const struct log *log, shale_log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -73,11 +73,13 @@ static void no_stage(void *context, enum mark_stage stage)
     (void)stage;
 }
 
-static void print(void *context, shale_log_level level, const char *line)
+static bool print(void *context, shale_log_level level, const char *line)
 {
     (void)context;
-    if (level <= SHALE_LOG_WARNING)
+    bool printed = level <= SHALE_LOG_WARNING;
+    if (printed)
         fprintf(stderr, "bench: %s\n", line);
+    return printed;
 }
 
 /* ---- contents -------------------------------------------------------------------------------------- */

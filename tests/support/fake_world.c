@@ -186,10 +186,11 @@ static void fake_end_moving(void *context)
     fake->moving = false;
 }
 
-static void fake_log(void *context, shale_log_level level, const char *line)
+static bool fake_log(void *context, shale_log_level level, const char *line)
 {
     struct fake_world *fake = context;
     log_lines_add(&fake->lines, level, line);
+    return false;
 }
 
 void fake_world_init(struct fake_world *fake, struct model *model)

@@ -221,7 +221,7 @@ static void lost_marks_are_told(void **state)
         scene.words[1] = scene.objects[HELD] + 1;
         mark_run(&scene.mark);
         lose(&scene, scene.objects[lost]);
-        fails(&scene, VERIFY_MARKED, lost == HELD ? "a conservative thread holds" : "the object at",
+        fails(&scene, VERIFY_MARKED, lost == HELD ? "a conservative thread holds" : ", of type ",
               "marking missed it");
         scene_close(&scene);
     }
