@@ -20,6 +20,12 @@ void safepoint_destroy(struct safepoint *safepoint)
     pthread_mutex_destroy(&safepoint->lock);
 }
 
+/* The lock is held. */
+static void add_running(struct safepoint *safepoint, int change)
+{
+    atomic_u32_store(&safepoint->running, atomic_u32_load(&safepoint->running) + (uint32_t)change);
+}
+
 static void set_poll_word(struct mutator *mutator, bool wanted)
 {
     atomic_u32_store((atomic_u32 *)&mutator->local.bump.api.poll, wanted);
@@ -54,7 +60,7 @@ static void count_held(struct safepoint *safepoint)
     for (struct mutator *mutator = safepoint->mutators; mutator != NULL; mutator = mutator->next) {
         if (is_conservative(mutator) && mutator->state == MUTATOR_RUNNING && signal_stop_holds(mutator)) {
             mutator->state = MUTATOR_HELD;
-            safepoint->running--;
+            add_running(safepoint, -1);
         }
     }
 }
@@ -63,7 +69,7 @@ static void run_on(struct safepoint *safepoint, struct mutator *mutator)
 {
     if (mutator->state == MUTATOR_HELD) {
         mutator->state = MUTATOR_RUNNING;
-        safepoint->running++;
+        add_running(safepoint, 1);
         atomic_u64_store(&mutator->last_safepoint, clock_nanoseconds());
     }
     if (is_conservative(mutator))
@@ -82,7 +88,7 @@ static bool others_have_stopped(const struct safepoint *safepoint)
     unsigned running = 0;
     for (const struct mutator *mutator = safepoint->mutators; mutator != NULL; mutator = mutator->next)
         running += is_conservative(mutator) && mutator->state == MUTATOR_RUNNING;
-    return running == safepoint->running;
+    return running == atomic_u32_load(&safepoint->running);
 }
 
 static struct mutator *find_held(const struct safepoint *safepoint)
@@ -217,7 +223,7 @@ void safepoint_stop(struct safepoint *safepoint)
     for (unsigned attempt = 0;;) {
         uint32_t seen = atomic_u32_load_acquire(&safepoint->arrivals);
         count_held(safepoint);
-        if (safepoint->running == 0)
+        if (atomic_u32_load(&safepoint->running) == 0)
             break;
         if (others_have_stopped(safepoint))
             ask_by_signal(safepoint);
@@ -324,10 +330,11 @@ static void serve_own(struct safepoint *safepoint, struct mutator *mutator)
 static void stop_running(struct safepoint *safepoint, struct mutator *mutator, enum mutator_state state)
 {
     mutator->state = state;
-    safepoint->running--;
+    add_running(safepoint, -1);
     if (is_conservative(mutator))
         signal_stop_let_go(mutator);
-    if ((safepoint->stopping && safepoint->running <= safepoint->conservative) || mutator->asked)
+    bool few = atomic_u32_load(&safepoint->running) <= safepoint->conservative;
+    if ((safepoint->stopping && few) || mutator->asked)
         safepoint_arrive(safepoint);
 }
 
@@ -339,7 +346,7 @@ static void start_running(struct safepoint *safepoint, struct mutator *mutator)
     while (safepoint->stopping || mutator->served)
         pthread_cond_wait(&safepoint->go_on, &safepoint->lock);
     mutator->state = MUTATOR_RUNNING;
-    safepoint->running++;
+    add_running(safepoint, 1);
     atomic_u64_store(&mutator->last_safepoint, clock_nanoseconds());
 }
 

@@ -51,7 +51,7 @@ struct safepoint {
     atomic_u32 arrivals;  /* the collector waits: mutators stopped, served a handshake, went native */
     pthread_cond_t go_on; /* mutators wait: for the end of a stop, or of being served */
     bool stopping;
-    unsigned running;
+    atomic_u32 running;      /* also read without the lock, as a hint */
     unsigned conservative;   /* mutators */
     unsigned asked;          /* mutators that the running handshake has not reached yet */
     enum mark_stage stage;   /* at which mutators attach */
