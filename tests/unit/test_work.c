@@ -1,7 +1,7 @@
 /* Sharing work between tracers: it ends when all is done and not before, and whoever sleeps is woken; tracers that join late. */
 #include "gc/work.h"
 #include "gc/workers.h"
-#include "tests/support/test_random.h"
+#include "tests/support/late_workers.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-enum { TRACERS_MAX = 4 };
+enum { TRACERS_MAX = LATE_WORKERS };
 
 /* ---- termination ------------------------------------------------------------------------------------- */
 
@@ -189,51 +189,21 @@ static void none_joins_when_all_is_over(void **state)
     work_destroy(&work);
 }
 
-/* The tracers of a job are called in at any moment, on as many processors as happen to be free. */
-struct calling {
-    struct workers *workers;
-    struct test_random random;
-    uint32_t busy; /* atomic */
-    uint32_t ends; /* atomic */
-};
-
-static unsigned count_busy(void *context)
-{
-    return __atomic_load_n(&((struct calling *)context)->busy, __ATOMIC_SEQ_CST);
-}
-
-static void *call_in(void *argument)
-{
-    struct calling *calling = argument;
-    while (__atomic_load_n(&calling->ends, __ATOMIC_SEQ_CST) == 0) {
-        __atomic_store_n(&calling->busy, (uint32_t)test_random_below(&calling->random, TRACERS_MAX + 1),
-                         __ATOMIC_SEQ_CST);
-        workers_invite(calling->workers);
-        if (test_random_chance(&calling->random, 50))
-            usleep((useconds_t)test_random_below(&calling->random, 50));
-    }
-    return NULL;
-}
-
 static void who_joins_while_it_ends_counts(void **state)
 {
     (void)state;
     static struct job job;
     memset(&job, 0, sizeof job);
     assert_int_equal(work_create(&job.work, os_linux(), 4096), 0);
-    struct workers workers;
-    struct calling calling = {.workers = &workers, .random = test_random_make(test_seed(), 1)};
-    const struct worker_processors processors = {TRACERS_MAX, count_busy, &calling};
-    workers_create_later(&workers, os_linux(), TRACERS_MAX, &processors);
-    pthread_t thread;
-    assert_int_equal(pthread_create(&thread, NULL, call_in, &calling), 0);
+    struct late_workers late;
+    late_workers_create(&late, os_linux(), 1);
     struct test_random random = test_random_make(test_seed(), 2);
     for (unsigned round = test_rounds(4000, 400); round != 0; round--) {
         memset(job.done, 0, sizeof job.done);
         granule_number height = (granule_number)test_random_below(&random, 9);
         offer(&job, height);
         work_begin(&job.work);
-        workers_run(&workers, take_part, &job);
+        workers_run(&late.workers, take_part, &job);
         uint64_t done = 0;
         for (unsigned i = 0; i < TRACERS_MAX; i++)
             done += job.done[i];
@@ -241,10 +211,8 @@ static void who_joins_while_it_ends_counts(void **state)
         assert_int_equal(job.ended_early, 0);
         assert_true(packet_none_full(&job.work.pool));
     }
-    __atomic_store_n(&calling.ends, 1, __ATOMIC_SEQ_CST);
-    pthread_join(thread, NULL);
+    late_workers_destroy(&late);
     work_destroy(&job.work);
-    workers_destroy(&workers);
 }
 
 int main(void)
