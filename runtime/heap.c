@@ -158,7 +158,7 @@ static void world_end_moving(void *context)
 static unsigned world_count_busy(void *context)
 {
     shale_heap *heap = context;
-    return atomic_u32_load(&heap->safepoint.running) + atomic_u32_load(&heap->clearing);
+    return safepoint_count_busy(&heap->safepoint) + atomic_u32_load(&heap->clearing);
 }
 
 static void world_log(void *context, shale_log_level level, const char *line)

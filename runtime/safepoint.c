@@ -20,12 +20,6 @@ void safepoint_destroy(struct safepoint *safepoint)
     pthread_mutex_destroy(&safepoint->lock);
 }
 
-/* The lock is held. */
-static void add_running(struct safepoint *safepoint, int change)
-{
-    atomic_u32_store(&safepoint->running, atomic_u32_load(&safepoint->running) + (uint32_t)change);
-}
-
 static void set_poll_word(struct mutator *mutator, bool wanted)
 {
     atomic_u32_store((atomic_u32 *)&mutator->local.bump.api.poll, wanted);
@@ -60,7 +54,7 @@ static void count_held(struct safepoint *safepoint)
     for (struct mutator *mutator = safepoint->mutators; mutator != NULL; mutator = mutator->next) {
         if (is_conservative(mutator) && mutator->state == MUTATOR_RUNNING && signal_stop_holds(mutator)) {
             mutator->state = MUTATOR_HELD;
-            add_running(safepoint, -1);
+            safepoint->running--;
         }
     }
 }
@@ -69,7 +63,7 @@ static void run_on(struct safepoint *safepoint, struct mutator *mutator)
 {
     if (mutator->state == MUTATOR_HELD) {
         mutator->state = MUTATOR_RUNNING;
-        add_running(safepoint, 1);
+        safepoint->running++;
         atomic_u64_store(&mutator->last_safepoint, clock_nanoseconds());
     }
     if (is_conservative(mutator))
@@ -88,7 +82,7 @@ static bool others_have_stopped(const struct safepoint *safepoint)
     unsigned running = 0;
     for (const struct mutator *mutator = safepoint->mutators; mutator != NULL; mutator = mutator->next)
         running += is_conservative(mutator) && mutator->state == MUTATOR_RUNNING;
-    return running == atomic_u32_load(&safepoint->running);
+    return running == safepoint->running;
 }
 
 static struct mutator *find_held(const struct safepoint *safepoint)
@@ -223,7 +217,7 @@ void safepoint_stop(struct safepoint *safepoint)
     for (unsigned attempt = 0;;) {
         uint32_t seen = atomic_u32_load_acquire(&safepoint->arrivals);
         count_held(safepoint);
-        if (atomic_u32_load(&safepoint->running) == 0)
+        if (safepoint->running == 0)
             break;
         if (others_have_stopped(safepoint))
             ask_by_signal(safepoint);
@@ -231,6 +225,7 @@ void safepoint_stop(struct safepoint *safepoint)
         if (find_held(safepoint) != NULL && atomic_u32_load_acquire(&safepoint->arrivals) == seen)
             let_run(safepoint, &attempt);
     }
+    atomic_u32_store(&safepoint->stopped, 1);
     pthread_mutex_unlock(&safepoint->lock);
 }
 
@@ -238,6 +233,7 @@ void safepoint_resume(struct safepoint *safepoint)
 {
     pthread_mutex_lock(&safepoint->lock);
     safepoint->stopping = false;
+    atomic_u32_store(&safepoint->stopped, 0);
     for (struct mutator *mutator = safepoint->mutators; mutator != NULL; mutator = mutator->next)
         set_poll_word(mutator, false);
     pthread_cond_broadcast(&safepoint->go_on);
@@ -327,26 +323,39 @@ static void serve_own(struct safepoint *safepoint, struct mutator *mutator)
         safepoint_arrive(safepoint);
 }
 
+/* The lock is held. */
+static void add_busy(struct safepoint *safepoint, int change)
+{
+    atomic_u32_store(&safepoint->busy, atomic_u32_load(&safepoint->busy) + (uint32_t)change);
+}
+
+unsigned safepoint_count_busy(const struct safepoint *safepoint)
+{
+    return atomic_u32_load(&safepoint->stopped) != 0 ? 0 : atomic_u32_load(&safepoint->busy);
+}
+
 static void stop_running(struct safepoint *safepoint, struct mutator *mutator, enum mutator_state state)
 {
     mutator->state = state;
-    add_running(safepoint, -1);
+    safepoint->running--;
+    add_busy(safepoint, -1);
     if (is_conservative(mutator))
         signal_stop_let_go(mutator);
-    bool few = atomic_u32_load(&safepoint->running) <= safepoint->conservative;
-    if ((safepoint->stopping && few) || mutator->asked)
+    if ((safepoint->stopping && safepoint->running <= safepoint->conservative) || mutator->asked)
         safepoint_arrive(safepoint);
 }
 
 static void start_running(struct safepoint *safepoint, struct mutator *mutator)
 {
+    /* When a stop ends who waited for that needs its processor at once, though it takes a while to run. */
+    add_busy(safepoint, 1);
     bool waits = safepoint->stopping || mutator->served;
     if (waits && events_on(safepoint->events) && mutator->held_up_at == 0)
         mutator->held_up_at = clock_nanoseconds();
     while (safepoint->stopping || mutator->served)
         pthread_cond_wait(&safepoint->go_on, &safepoint->lock);
     mutator->state = MUTATOR_RUNNING;
-    add_running(safepoint, 1);
+    safepoint->running++;
     atomic_u64_store(&mutator->last_safepoint, clock_nanoseconds());
 }
 

@@ -1,5 +1,6 @@
 /* Worker threads: who takes part in a task, when others join it, and threads that cannot be started. */
-#include "gc/workers.h"
+#include "runtime/heap.h"
+#include "tests/support/chains.h"
 #include "tests/support/os_failing.h"
 #include "tests/support/test_random.h"
 
@@ -170,6 +171,56 @@ static void a_thread_that_cannot_be_started_later(void **state)
     }
 }
 
+/* ---- of a heap --------------------------------------------------------------------------------------- */
+
+static unsigned two_processors(const struct os *os)
+{
+    (void)os;
+    return 2;
+}
+
+/* A mutator that runs keeps its processor through cycles that flip, and gives it away when it waits. */
+static void a_mutator_that_runs_has_its_processor(int faults)
+{
+    struct os_failing failing;
+    os_failing_init(&failing);
+    failing.os.processors = two_processors;
+    shale_options options;
+    shale_options_init(&options);
+    options.heap_size = (size_t)64 << 20;
+    options.faults = faults;
+    options.target = 0; /* no cycle but those below */
+    shale_heap *heap = heap_create(&failing.os, &options, false, NULL);
+    assert_non_null(heap);
+    struct chains chains;
+    assert_true(chains_open(&chains, heap, test_seed()));
+    assert_true(chains_run(&chains, 300));
+    int before = atomic_load(&failing.threads_started);
+    for (uint64_t cycle = 1; cycle <= test_rounds(100, 10); cycle++) {
+        assert_int_equal(shale_collect_start(chains.mutator, SHALE_COLLECT_MOVE_ALL), SHALE_OK);
+        shale_statistics statistics = {.cycles = 0};
+        while (statistics.cycles < cycle) {
+            shale_poll(chains.mutator);
+            assert_null(chains_check(&chains));
+            assert_int_equal(shale_heap_statistics(heap, &statistics), SHALE_OK);
+        }
+    }
+    assert_int_equal(atomic_load(&failing.threads_started), before);
+    assert_int_equal(shale_collect(chains.mutator, SHALE_COLLECT_MOVE_ALL), SHALE_OK);
+    assert_int_equal(shale_collect(chains.mutator, SHALE_COLLECT_MOVE_ALL), SHALE_OK);
+    assert_int_equal(atomic_load(&failing.threads_started), before + 1);
+    chains_close(&chains);
+    assert_int_equal(shale_heap_destroy(heap, NULL), SHALE_OK);
+    assert_null(os_failing_leak(&failing));
+}
+
+static void who_runs_has_its_processor(void **state)
+{
+    (void)state;
+    a_mutator_that_runs_has_its_processor(SHALE_FAULTS_THREAD);
+    a_mutator_that_runs_has_its_processor(SHALE_FAULTS_SIGNAL);
+}
+
 int main(void)
 {
     test_seed();
@@ -179,6 +230,7 @@ int main(void)
         cmocka_unit_test(they_join_when_processors_become_free),
         cmocka_unit_test(a_thread_that_cannot_be_started),
         cmocka_unit_test(a_thread_that_cannot_be_started_later),
+        cmocka_unit_test(who_runs_has_its_processor),
     };
     return cmocka_run_group_tests_name("unit.workers", tests, NULL, NULL);
 }
