@@ -273,13 +273,29 @@ static void init_condition(pthread_cond_t *condition)
     pthread_condattr_destroy(&attributes);
 }
 
+static int create_workers(struct collector *collector)
+{
+    const struct collector_options *options = &collector->options;
+    const struct os *os = collector->memory->os;
+    if (options->processors == 0)
+        return workers_create(&collector->workers, os, options->workers);
+    const struct world *world = collector->world;
+    struct worker_processors processors = {
+        .count = options->processors,
+        .count_busy = world->count_busy,
+        .context = world->context,
+    };
+    workers_create_later(&collector->workers, os, options->workers, &processors);
+    return 0;
+}
+
 int collector_create(struct collector *collector, struct memory *memory, const struct world *world,
                      const struct collector_options *options, const char **failed)
 {
     *collector = (struct collector){.memory = memory, .world = world, .options = *options};
     memory->pages.faults = options->faults;
     *failed = "starting worker threads";
-    int status = workers_create(&collector->workers, memory->os, options->workers);
+    int status = create_workers(collector);
     if (status != 0)
         return status;
     *failed = "reserving the collector's tables (mmap)";

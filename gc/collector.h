@@ -28,7 +28,8 @@ struct collector_options {
     uint32_t reserve;          /* free regions that mutators leave to evacuation */
     unsigned target_percent;   /* see pace_settings */
     uint64_t release_delay;    /* nanoseconds for which a region is free before its memory is given back */
-    unsigned workers;          /* threads that mark and compact, the collector's own included */
+    unsigned workers;          /* threads that mark and compact, the collector's own included; */
+    unsigned processors;       /* not 0: only as many as mutators leave of these, see workers_create_later */
     uint32_t mark_packets;     /* see mark_create */
     bool no_barrier;           /* stores are learnt of from `writes`, which stays the caller's [written] */
     struct os_writes writes;

@@ -24,12 +24,12 @@ int mark_create(struct mark *mark, struct memory *memory, const struct world *wo
 {
     *mark = (struct mark){.memory = memory, .world = world, .workers = workers};
     const struct os *os = memory->os;
-    mark->table.size = workers->count * sizeof *mark->tracers;
+    mark->table.size = workers->limit * sizeof *mark->tracers;
     int status = os->map_table(os, mark->table.size, &mark->table.start);
     if (status != 0)
         return status;
     mark->tracers = mark->table.start;
-    for (unsigned i = 0; i < workers->count; i++) {
+    for (unsigned i = 0; i < workers->limit; i++) {
         status = tracer_create(&mark->tracers[i], memory, &mark->work, &mark->weak);
         if (status != 0) {
             destroy_tracers(mark, i);
@@ -47,7 +47,7 @@ int mark_create(struct mark *mark, struct memory *memory, const struct world *wo
         }
         work_destroy(&mark->work);
     }
-    destroy_tracers(mark, workers->count);
+    destroy_tracers(mark, workers->limit);
     return status;
 }
 
@@ -56,7 +56,7 @@ void mark_destroy(struct mark *mark)
     conservative_destroy(&mark->conservative);
     weak_destroy(&mark->weak);
     work_destroy(&mark->work);
-    destroy_tracers(mark, mark->workers->count);
+    destroy_tracers(mark, mark->workers->limit);
 }
 
 /* ---- what mutators do ------------------------------------------------------------------------------ */
@@ -183,19 +183,26 @@ void mark_roots(struct mark *mark)
     mark_shade_shown(mark, world->visit_heap_roots);
 }
 
+struct tracer *mark_tracer(struct mark *mark, unsigned index)
+{
+    return index == 0 || work_join(&mark->work) ? &mark->tracers[index] : NULL;
+}
+
 static void trace_task(void *argument, unsigned index)
 {
     struct mark *mark = argument;
-    trace(&mark->tracers[index]);
+    struct tracer *tracer = mark_tracer(mark, index);
+    if (tracer != NULL)
+        trace(tracer);
 }
 
 void mark_trace_with(struct mark *mark, worker_task task, void *argument)
 {
     struct tracer *first = &mark->tracers[0];
-    work_begin(&mark->work, mark->workers->count);
+    work_begin(&mark->work);
     workers_run(mark->workers, task, argument);
     while (trace_rescan(first) || weak_find_reached(&mark->weak, trace_look_at, first)) {
-        work_begin(&mark->work, mark->workers->count);
+        work_begin(&mark->work);
         workers_run(mark->workers, trace_task, mark);
     }
 }

@@ -66,7 +66,7 @@ struct mark {
     struct work work;
     struct weak weak;
     struct conservative conservative;
-    struct tracer *tracers; /* one for each worker */
+    struct tracer *tracers; /* one for each worker that there may be */
     atomic_u32 active;      /* not 0: roots that appear or go must be shaded */
     uint64_t objects;       /* found live by the last marking, besides what was born */
     uint64_t bytes;
@@ -109,6 +109,8 @@ void mark_scan_local(struct mark *mark, struct mutator_local *local);
 void mark_reserve_births(struct mark *mark, struct mutator_local *local);
 /* Shades and offers what one of the world's functions shows. */
 void mark_shade_shown(struct mark *mark, void (*show)(void *context, struct shale_visitor *visitor));
+/* In a task that traces, before anything is done: the worker's tracer, which takes part from now on; NULL: too late. */
+struct tracer *mark_tracer(struct mark *mark, unsigned index);
 /* mark_trace with a task that does something else first, and then `trace`. */
 void mark_trace_with(struct mark *mark, worker_task task, void *argument);
 

@@ -13,7 +13,7 @@ int mark_pages_create(struct mark_pages *pages, struct mark *mark, const struct 
 {
     *pages = (struct mark_pages){.mark = mark};
     mark->memory->leads.wanted = false;
-    for (unsigned i = 0; i < mark->workers->count; i++)
+    for (unsigned i = 0; i < mark->workers->limit; i++)
         mark->tracers[i].births = true;
     return written_create(&pages->written, mark->memory, writes);
 }
@@ -113,7 +113,9 @@ static void look_at_large(struct mark_pages *pages, struct tracer *tracer)
 static void look_task(void *argument, unsigned index)
 {
     struct mark_pages *pages = argument;
-    struct tracer *tracer = &pages->mark->tracers[index];
+    struct tracer *tracer = mark_tracer(pages->mark, index);
+    if (tracer == NULL)
+        return;
     if (index == 0)
         look_at_large(pages, tracer);
     for (uint32_t slice; next_slice(pages, &slice);)
@@ -125,7 +127,9 @@ static void look_task(void *argument, unsigned index)
 static void remark_task(void *argument, unsigned index)
 {
     struct mark_pages *pages = argument;
-    struct tracer *tracer = &pages->mark->tracers[index];
+    struct tracer *tracer = mark_tracer(pages->mark, index);
+    if (tracer == NULL)
+        return;
     if (index == 0) {
         atomic_u64_fetch_add(&pages->found, written_find_large(&pages->written, false));
         look_at_large(pages, tracer);

@@ -20,11 +20,20 @@ void work_destroy(struct work *work)
     packet_pool_destroy(&work->pool);
 }
 
-void work_begin(struct work *work, unsigned tracers)
+void work_begin(struct work *work)
 {
-    work->tracers = tracers;
+    work->tracers = 1;
     work->over = false;
     atomic_u32_store(&work->idle, 0);
+}
+
+bool work_join(struct work *work)
+{
+    pthread_mutex_lock(&work->lock);
+    bool joins = !work->over;
+    work->tracers += joins;
+    pthread_mutex_unlock(&work->lock);
+    return joins;
 }
 
 void work_drop(struct work *work)

@@ -6,11 +6,15 @@
  * anything to do, nor will have before somebody else offers something. What mutators still have in their
  * buffers is asked for by a handshake (mark.h).
  *
+ * A tracer may join late: from then on it counts, as a busy one, so that all others cannot be out of work before it is. Before,
+ * it has nothing and offers nothing, and nobody passes work on to it. Once tracing is over none can join; what is done by
+ * then was done by others. The first tracer counts from the beginning, as it may have something in hand.
+ *
  * Lost wake-up? An idle tracer raises `idle`, then looks for a packet, then waits; who offers pushes the packet, then
  * looks at `idle`; each with full ordering in between. So one of them sees the other. The first holds the
  * lock from its look until it waits, and the other takes the lock to signal.
  *
- * Who writes what: `idle` tracers, under `lock`, read by anyone; `over` under `lock`; `noted` anyone who notes a
+ * Who writes what: `idle` tracers, under `lock`, read by anyone; `tracers` and `over` under `lock`; `noted` anyone who notes a
  * region, after the region's own flag, and cleared before those are looked at.
  */
 #ifndef SHALE_GC_WORK_H
@@ -39,8 +43,11 @@ struct work {
 int work_create(struct work *work, const struct os *os, uint32_t packet_limit);
 void work_destroy(struct work *work);
 
-/* No tracer runs: so many are about to. */
-void work_begin(struct work *work, unsigned tracers);
+/* No tracer runs: the first one is about to. */
+void work_begin(struct work *work);
+
+/* Another tracer, with nothing in hand: takes part from now on. False: tracing is over. */
+bool work_join(struct work *work);
 
 /* Nobody offers or takes: forgets all work, and what was counted. */
 void work_drop(struct work *work);

@@ -2,7 +2,7 @@
  * What the collector needs from the layer above: handshakes with the mutators, stopping them, and showing roots. A
  * table of functions, so that the collector is tested with a fake world.
  *
- * All are called on the collector thread only. Between `stop` and `resume` no mutator runs, or touches the
+ * All but `count_busy` are called on the collector thread only. Between `stop` and `resume` no mutator runs, or touches the
  * heap; those in native sections go on outside of it.
  */
 #ifndef SHALE_GC_WORLD_H
@@ -64,6 +64,8 @@ struct world {
     void (*begin_root_update)(void *context, struct shale_visitor *visitor);
     /* Running or stopped: completes the update for mutators that have not done so themselves. */
     void (*settle_roots)(void *context);
+    /* Any thread: how many processors mutators are busy on. May be out of date. Waits for nothing. */
+    unsigned (*count_busy)(void *context);
     /* One line about what the collector does or found. Returns whether it went to standard error. */
     bool (*log)(void *context, shale_log_level level, const char *line);
 };

@@ -125,6 +125,8 @@ struct os {
     int (*event_set)(const struct os *os, int event);
     int (*event_close)(const struct os *os, int event);
 
+    /* How many processors the calling thread may run on; at least 1. */
+    unsigned (*processors)(const struct os *os);
     /* The calling thread, as the system numbers it. (signal) */
     int (*thread_id)(const struct os *os);
     /* The name of a thread of this process, "?" when there is none. */

@@ -323,6 +323,17 @@ static int linux_thread_start(const struct os *os, pthread_t *thread, const char
     return 0;
 }
 
+static unsigned linux_processors(const struct os *os)
+{
+    (void)os;
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0)
+        return (unsigned)CPU_COUNT(&set);
+    /* More than such a set has room for. */
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    return online > 0 ? (unsigned)online : 1;
+}
+
 static int linux_thread_id(const struct os *os)
 {
     (void)os;
@@ -418,6 +429,7 @@ const struct os *os_linux(void)
         .event_create = linux_event_create,
         .event_set = linux_event_set,
         .event_close = linux_close,
+        .processors = linux_processors,
         .thread_id = linux_thread_id,
         .thread_name = linux_thread_name,
         .thread_signal = linux_thread_signal,

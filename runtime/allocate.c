@@ -58,8 +58,7 @@ static bool stall(struct mutator *mutator, unsigned attempt)
         number = collector_request(collector, PLAN_TIGHT, SHALE_REASON_STALL);
     uint64_t began = clock_nanoseconds();
     atomic_u64_cas_full(&collector->stalled_at, 0, began);
-    mutator_begin_wait(mutator);
-    critical_begin_stuck(mutator);
+    mutator_begin_wait_for_cycle(mutator);
     collector_wait_completed(collector, number);
     critical_end_stuck(mutator);
     uint64_t ended = clock_nanoseconds();
@@ -136,11 +135,15 @@ static struct large_run take_large(struct mutator *mutator, const struct large_r
 {
     shale_heap *heap = mutator->heap;
     bool slow = request->payload >= CLEARING_IS_LONG;
-    if (slow)
+    if (slow) {
+        atomic_u32_fetch_add(&heap->clearing, 1); /* no processor is free meanwhile */
         mutator_begin_wait(mutator);
+    }
     struct large_run run = large_take(&heap->memory, request, heap->collector.reserve);
-    if (slow)
+    if (slow) {
         mutator_end_wait(mutator);
+        atomic_u32_fetch_add(&heap->clearing, (uint32_t)-1);
+    }
     return run;
 }
 

@@ -102,6 +102,7 @@ static void enter(struct mutator *mutator)
     if (waits) {
         pthread_mutex_unlock(&critical->lock);
         mutator_begin_wait(mutator);
+        workers_invite(&mutator->heap->collector.workers);
         pthread_mutex_lock(&critical->lock);
         while (!may_enter(critical))
             pthread_cond_wait(&critical->changed, &critical->lock);

@@ -155,6 +155,12 @@ static void world_end_moving(void *context)
     critical_end_moving(&((shale_heap *)context)->critical);
 }
 
+static unsigned world_count_busy(void *context)
+{
+    shale_heap *heap = context;
+    return safepoint_count_busy(&heap->safepoint) + atomic_u32_load(&heap->clearing);
+}
+
 static bool world_log(void *context, shale_log_level level, const char *line)
 {
     return log_line(&((shale_heap *)context)->log, level, "%s", line);
@@ -180,6 +186,7 @@ static const struct world world_functions = {
     .set_stage = world_set_stage,
     .begin_moving = world_begin_moving,
     .end_moving = world_end_moving,
+    .count_busy = world_count_busy,
     .log = world_log,
 };
 
@@ -309,6 +316,9 @@ static void close_sources(const struct os *os, const struct collector_options *o
         os->writes_close(os, &options->writes);
 }
 
+/* Of workers that nobody asked for. */
+enum { AUTO_WORKERS_MAX = 8 };
+
 static shale_status create_collector(shale_heap *heap, shale_error *error)
 {
     struct collector_options options = {
@@ -320,6 +330,10 @@ static shale_status create_collector(shale_heap *heap, shale_error *error)
         .workers = heap->options.workers,
         .events = &heap->events,
     };
+    if (options.workers == 0) {
+        options.processors = heap->memory.os->processors(heap->memory.os);
+        options.workers = options.processors < AUTO_WORKERS_MAX ? options.processors : AUTO_WORKERS_MAX;
+    }
     shale_status status = choose_compaction(heap, &options, error);
     if (status != SHALE_OK)
         return status;

@@ -40,6 +40,7 @@ struct shale_heap {
     const char *fault_source;           /* how page faults are had, for the log */
     bool size_chosen;                   /* by the memory there is, since the options did not say */
     atomic_u32 forked;                  /* this process is a child of the owner's */
+    atomic_u32 clearing;                /* mutators that clear large objects, counted as native; theirs */
     struct durations allocation_stalls; /* how long mutators waited for memory */
     atomic_u64 stall_logged;            /* the last cycle of which the log says that it was waited for */
 };

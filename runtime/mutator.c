@@ -306,6 +306,13 @@ void mutator_end_wait(struct mutator *mutator)
     go_on(mutator);
 }
 
+void mutator_begin_wait_for_cycle(struct mutator *mutator)
+{
+    mutator_begin_wait(mutator);
+    critical_begin_stuck(mutator);
+    workers_invite(&mutator->heap->collector.workers);
+}
+
 void mutator_record_wait(struct mutator *mutator, shale_event_kind kind, uint64_t cycle, uint64_t began,
                          uint64_t ended)
 {
@@ -323,8 +330,7 @@ void mutator_await_cycle(struct mutator *mutator, void (*await)(struct collector
 {
     bool recorded = events_on(&mutator->heap->events);
     uint64_t began = recorded ? clock_nanoseconds() : 0;
-    mutator_begin_wait(mutator);
-    critical_begin_stuck(mutator);
+    mutator_begin_wait_for_cycle(mutator);
     await(&mutator->heap->collector, number);
     critical_end_stuck(mutator);
     if (recorded)

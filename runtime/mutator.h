@@ -68,6 +68,10 @@ shale_status mutator_misuse(struct mutator *mutator, shale_status status, const 
 /* Stops here if the collector wants it. */
 void mutator_poll(struct mutator *mutator);
 
+/* mutator_begin_wait where a cycle is waited for: holds off none by being in a critical section, until
+ * critical_end_stuck, and leaves its processor to the collector's workers. */
+void mutator_begin_wait_for_cycle(struct mutator *mutator);
+
 /* Waits for a cycle by one of the functions for it. */
 void mutator_await_cycle(struct mutator *mutator, void (*await)(struct collector *collector, uint64_t number),
                          uint64_t number);

@@ -225,6 +225,7 @@ void safepoint_stop(struct safepoint *safepoint)
         if (find_held(safepoint) != NULL && atomic_u32_load_acquire(&safepoint->arrivals) == seen)
             let_run(safepoint, &attempt);
     }
+    atomic_u32_store(&safepoint->stopped, 1);
     pthread_mutex_unlock(&safepoint->lock);
 }
 
@@ -232,6 +233,7 @@ void safepoint_resume(struct safepoint *safepoint)
 {
     pthread_mutex_lock(&safepoint->lock);
     safepoint->stopping = false;
+    atomic_u32_store(&safepoint->stopped, 0);
     for (struct mutator *mutator = safepoint->mutators; mutator != NULL; mutator = mutator->next)
         set_poll_word(mutator, false);
     pthread_cond_broadcast(&safepoint->go_on);
@@ -321,10 +323,22 @@ static void serve_own(struct safepoint *safepoint, struct mutator *mutator)
         safepoint_arrive(safepoint);
 }
 
+/* The lock is held. */
+static void add_busy(struct safepoint *safepoint, int change)
+{
+    atomic_u32_store(&safepoint->busy, atomic_u32_load(&safepoint->busy) + (uint32_t)change);
+}
+
+unsigned safepoint_count_busy(const struct safepoint *safepoint)
+{
+    return atomic_u32_load(&safepoint->stopped) != 0 ? 0 : atomic_u32_load(&safepoint->busy);
+}
+
 static void stop_running(struct safepoint *safepoint, struct mutator *mutator, enum mutator_state state)
 {
     mutator->state = state;
     safepoint->running--;
+    add_busy(safepoint, -1);
     if (is_conservative(mutator))
         signal_stop_let_go(mutator);
     if ((safepoint->stopping && safepoint->running <= safepoint->conservative) || mutator->asked)
@@ -333,6 +347,8 @@ static void stop_running(struct safepoint *safepoint, struct mutator *mutator, e
 
 static void start_running(struct safepoint *safepoint, struct mutator *mutator)
 {
+    /* When a stop ends who waited for that needs its processor at once, though it takes a while to run. */
+    add_busy(safepoint, 1);
     bool waits = safepoint->stopping || mutator->served;
     if (waits && events_on(safepoint->events) && mutator->held_up_at == 0)
         mutator->held_up_at = clock_nanoseconds();

@@ -52,6 +52,9 @@ struct safepoint {
     pthread_cond_t go_on; /* mutators wait: for the end of a stop, or of being served */
     bool stopping;
     unsigned running;
+    /* Read without the lock, as a hint: mutators that run, or will as soon as a stop ends, and whether all are stopped. */
+    atomic_u32 busy;
+    atomic_u32 stopped;
     unsigned conservative;   /* mutators */
     unsigned asked;          /* mutators that the running handshake has not reached yet */
     enum mark_stage stage;   /* at which mutators attach */
@@ -78,6 +81,9 @@ void safepoint_stop(struct safepoint *safepoint);
 void safepoint_resume(struct safepoint *safepoint);
 void safepoint_handshake(struct safepoint *safepoint, enum mark_stage stage, local_function function,
                          void *argument);
+
+/* Any thread: how many processors mutators need now. */
+unsigned safepoint_count_busy(const struct safepoint *safepoint);
 
 /* A mutator's own thread. Attaching and leaving a native section wait for a stop to end; attaching calls mark_attach
  * with the stage. */

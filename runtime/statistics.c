@@ -29,7 +29,7 @@ shale_status shale_heap_statistics(shale_heap *heap, shale_statistics *statistic
     uint64_t worker_pages = 0;
     uint64_t clean =
         atomic_u64_load(&collector->server.builder.clean) + atomic_u64_load(&collector->handlers.clean);
-    for (unsigned i = 0; i < collector->workers.count; i++) {
+    for (unsigned i = 0; i < collector->workers.limit; i++) {
         worker_pages += atomic_u64_load(&collector->builders[i].pages);
         clean += atomic_u64_load(&collector->builders[i].clean);
     }

@@ -208,7 +208,10 @@ typedef struct shale_options {
     unsigned target;   /* "target": percent of what is live that the heap is kept within; 0: see above */
     unsigned release;  /* "release": milliseconds that memory is free before it goes back to the system */
     unsigned evacuate; /* "evacuate": regions at most this percentage live are sparse */
-    unsigned workers;  /* "workers": threads that mark and compact */
+    /* "workers": threads that mark and compact. A number: so many always. 0, the text "auto": one, and beside it as many, up
+     * to 8 in all, as there are processors for this process on which no attached thread runs, as while threads wait for memory or
+     * in shale_collect; they are started when they are first needed, and fewer do the work if that fails. */
+    unsigned workers;
     unsigned
         poll_warning; /* "poll_warning": ms after which a thread that keeps the collector waiting is named */
     int log_level;    /* "log": the most detailed shale_log_level that is passed to `log` */

@@ -22,29 +22,47 @@ struct program {
     struct chains chains;
 };
 
-static struct program *start_with(int faults, int verify, int barrier)
+static unsigned four_processors(const struct os *os)
+{
+    (void)os;
+    return 4;
+}
+
+/* As on a machine where the collector has helpers. */
+static struct program *prepare(void)
 {
     static struct program program;
     memset(&program, 0, sizeof program);
     os_failing_init(&program.os);
-    log_lines_init(&program.lines);
+    program.os.os.processors = four_processors;
+    return &program;
+}
+
+static struct program *start_prepared(struct program *program, int faults, int verify, int barrier)
+{
+    log_lines_init(&program->lines);
     shale_options options;
     shale_options_init(&options);
     options.heap_size = (size_t)8 << 20;
     options.faults = faults;
     options.verify = verify;
     options.barrier = barrier;
-    log_lines_connect(&program.lines, &options, SHALE_LOG_WARNING);
+    log_lines_connect(&program->lines, &options, SHALE_LOG_WARNING);
     shale_error error;
-    program.heap = heap_create(&program.os.os, &options, false, &error);
-    if (program.heap == NULL && error.status == SHALE_ERROR_CONCURRENT)
+    program->heap = heap_create(&program->os.os, &options, false, &error);
+    if (program->heap == NULL && error.status == SHALE_ERROR_CONCURRENT)
         return NULL;
-    if (program.heap == NULL)
+    if (program->heap == NULL)
         fail_msg("%s", error.message);
-    assert_true(chains_open(&program.chains, program.heap, test_seed()));
+    assert_true(chains_open(&program->chains, program->heap, test_seed()));
     /* Fills several regions, so that there is something to move from the first cycle on. */
-    assert_true(chains_run(&program.chains, 1000));
-    return &program;
+    assert_true(chains_run(&program->chains, 1000));
+    return program;
+}
+
+static struct program *start_with(int faults, int verify, int barrier)
+{
+    return start_prepared(prepare(), faults, verify, barrier);
 }
 
 static struct program *start(int faults, int verify)
@@ -313,6 +331,36 @@ static void test_regions_cannot_be_sealed(void **state)
     }
 }
 
+/* Workers that nobody asked for are no loss: fewer do the work, and nothing is said. */
+static void workers_cannot_be_started(int faults, int barrier)
+{
+    unsigned before = faults == SHALE_FAULTS_THREAD ? 2 : 1; /* the collector, the fault server */
+    for (unsigned nth = 1; nth <= 4; nth++) {
+        struct program *program = prepare();
+        os_failing_plan(&program->os, OS_THREAD_START, before + nth, before + nth, EAGAIN);
+        if (start_prepared(program, faults, 0, barrier) == NULL)
+            return; /* not to be had here */
+        if (!concurrent(program)) {
+            finish(program);
+            return;
+        }
+        for (unsigned round = 0; round < test_rounds(6, 2); round++)
+            cycle(program);
+        assert_int_equal(atomic_load(&program->os.failed), nth < 4 ? 1 : 0);
+        assert_int_equal(atomic_load(&program->os.threads_started), before + (nth < 4 ? nth - 1 : 3));
+        assert_int_equal(program->lines.count, 0);
+        finish(program);
+    }
+}
+
+static void test_workers_cannot_be_started(void **state)
+{
+    (void)state;
+    workers_cannot_be_started(SHALE_FAULTS_THREAD, SHALE_BARRIER_STORES);
+    workers_cannot_be_started(SHALE_FAULTS_SIGNAL, SHALE_BARRIER_STORES);
+    workers_cannot_be_started(SHALE_FAULTS_SIGNAL, SHALE_BARRIER_PAGES);
+}
+
 int main(void)
 {
     test_seed();
@@ -331,6 +379,7 @@ int main(void)
         cmocka_unit_test(test_reservation_cannot_be_restored),
         cmocka_unit_test(test_tables_cannot_be_discarded),
         cmocka_unit_test(test_regions_cannot_be_sealed),
+        cmocka_unit_test(test_workers_cannot_be_started),
     };
     return cmocka_run_group_tests_name("faults.running", tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 #include "heap/announce.h"
 #include "heap/live_bits.h"
 #include "tests/support/fake_world.h"
+#include "tests/support/late_workers.h"
 #include "tests/support/os_simulated.h"
 
 #include <setjmp.h>
@@ -17,6 +18,9 @@
 #include <cmocka.h>
 
 static const unsigned worker_counts[] = {1, 2, 4};
+
+/* In place of a number of workers: as many as happen to join. */
+enum { JOINING = 0 };
 
 /* ---- random graphs ---------------------------------------------------------------------------------- */
 
@@ -57,15 +61,20 @@ static void trace_random(uint64_t stream, unsigned worker_count, uint32_t packet
     struct os_simulated os;
     static struct model model;
     static struct fake_world fake;
-    struct workers workers;
+    struct late_workers late;
+    struct workers all;
+    struct workers *workers = worker_count == JOINING ? &late.workers : &all;
     struct mark mark;
     os_simulated_init(&os, 4096);
     model_create(&model, &os.os, 16 * REGION_SIZE, &random);
     model_fill(&model, &(struct model_fill){.regions = (unsigned)test_random_between(&random, 1, 12),
                                             .live_percent = 90});
     fake_world_init(&fake, &model);
-    assert_int_equal(workers_create(&workers, &os.os, worker_count), 0);
-    assert_int_equal(mark_create(&mark, &model.memory, &fake.world, &workers, packet_limit), 0);
+    if (worker_count == JOINING)
+        late_workers_create(&late, &os.os, stream);
+    else
+        assert_int_equal(workers_create(&all, &os.os, worker_count), 0);
+    assert_int_equal(mark_create(&mark, &model.memory, &fake.world, workers, packet_limit), 0);
     for (int cycle = 0; cycle < 3; cycle++) {
         model_trace(&model);
         mark_run(&mark);
@@ -78,7 +87,10 @@ static void trace_random(uint64_t stream, unsigned worker_count, uint32_t packet
     }
     assert_null(fake.violation);
     mark_destroy(&mark);
-    workers_destroy(&workers);
+    if (worker_count == JOINING)
+        late_workers_destroy(&late);
+    else
+        workers_destroy(&all);
     fake_world_destroy(&fake);
     model_destroy(&model);
     os_simulated_destroy(&os);
@@ -90,9 +102,9 @@ static void random_graphs(void **state)
     static const uint32_t limits[] = {1, 2, 7, 0};
     unsigned rounds = test_rounds(8, 1);
     for (unsigned round = 0; round < rounds; round++) {
-        for (int w = 0; w < 3; w++) {
-            for (int l = 0; l < 4; l++)
-                trace_random(round * 12 + (unsigned)(w * 4 + l), worker_counts[w], limits[l]);
+        for (unsigned w = 0; w < 4; w++) {
+            for (unsigned l = 0; l < 4; l++)
+                trace_random(round * 16 + w * 4 + l, w < 3 ? worker_counts[w] : JOINING, limits[l]);
         }
     }
 }

@@ -10,6 +10,7 @@
 #include "gc/mark.h"
 #include "heap/os.h"
 #include "tests/support/fake_world.h"
+#include "tests/support/late_workers.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -34,12 +35,17 @@ struct item_set {
     bool has[ITEMS_MAX];
 };
 
+/* In place of a number of workers: as many as happen to join. */
+enum { JOINING = 0 };
+
 struct scene {
     struct test_random random;
     struct model model;
     struct fake_world fake;
     struct fake_finalizers finalizers;
-    struct workers workers;
+    struct workers all; /* or `late`, when they are JOINING */
+    struct late_workers late;
+    unsigned worker_count;
     struct mark mark;
     struct type *node_type;
     struct item items[ITEMS_MAX];
@@ -512,17 +518,24 @@ static void scene_open(struct scene *scene, uint32_t packet_limit, unsigned work
     scene->fake.finalizers = &scene->finalizers;
     scene->fake.before_handshake = before_handshake;
     scene->fake.on_handshake = on_handshake;
-    assert_int_equal(workers_create(&scene->workers, os_linux(), workers), 0);
-    assert_int_equal(
-        mark_create(&scene->mark, &scene->model.memory, &scene->fake.world, &scene->workers, packet_limit),
-        0);
+    scene->worker_count = workers;
+    if (workers == JOINING)
+        late_workers_create(&scene->late, os_linux(), workers);
+    else
+        assert_int_equal(workers_create(&scene->all, os_linux(), workers), 0);
+    assert_int_equal(mark_create(&scene->mark, &scene->model.memory, &scene->fake.world,
+                                 workers == JOINING ? &scene->late.workers : &scene->all, packet_limit),
+                     0);
     make_graph(scene);
 }
 
 static void scene_close(struct scene *scene)
 {
     mark_destroy(&scene->mark);
-    workers_destroy(&scene->workers);
+    if (scene->worker_count == JOINING)
+        late_workers_destroy(&scene->late);
+    else
+        workers_destroy(&scene->all);
     fake_world_destroy(&scene->fake);
     model_destroy(&scene->model);
 }
@@ -637,6 +650,12 @@ static void test_three_workers(void **state)
     run_scenes(0, 3);
 }
 
+static void test_joining_workers(void **state)
+{
+    (void)state;
+    run_scenes(0, JOINING);
+}
+
 static void test_one_packet(void **state)
 {
     (void)state;
@@ -701,9 +720,9 @@ int main(void)
 {
     test_seed();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_worker),          cmocka_unit_test(test_three_workers),
-        cmocka_unit_test(test_one_packet),          cmocka_unit_test(test_few_packets),
-        cmocka_unit_test(test_key_marked_in_place),
+        cmocka_unit_test(test_one_worker),      cmocka_unit_test(test_three_workers),
+        cmocka_unit_test(test_joining_workers), cmocka_unit_test(test_one_packet),
+        cmocka_unit_test(test_few_packets),     cmocka_unit_test(test_key_marked_in_place),
     };
     return cmocka_run_group_tests_name("property.weak", tests, NULL, NULL);
 }

@@ -352,7 +352,7 @@ static void draw_run(struct run *run)
     run->options.target = stress_random_below(&random, 8) == 0 ? 0 : 110 + stress_random_below(&random, 400);
     run->options.evacuate = stress_random_below(&random, 101);
     run->options.critical = 60000; /* sections are short, but a loaded machine is no mistake */
-    run->options.workers = 1 + stress_random_below(&random, 3);
+    run->options.workers = stress_random_below(&random, 4); /* 0: as many as processors are free */
     run->options.encoding = shadow_encoding_options(run->encoding);
     bool pages = stress_random_chance(&random, 3) && stress_pages_work();
     run->options.barrier = stress_barrier_given(pages ? SHALE_BARRIER_PAGES : SHALE_BARRIER_STORES);

@@ -411,7 +411,7 @@ static void draw_run(struct run *run, enum stress_mode mode)
     stress_options(&run->options, mode, (size_t)8 << 20, NULL);
     run->options.stress = stress[stress_random_below(&random, 4)] * (stress_watched() ? 100 : 1);
     run->options.verify = (int)stress_random_below(&random, 3);
-    run->options.workers = 1 + stress_random_below(&random, 3);
+    run->options.workers = stress_random_below(&random, 4); /* 0: as many as processors are free */
     run->options.target = 110 + stress_random_below(&random, 190);
     printf("  seed %llu: faults %s, %u threads, %u workers, stress %u, verify %d, target %u\n",
            (unsigned long long)run->seed, stress_mode_names[mode], run->threads, run->options.workers,

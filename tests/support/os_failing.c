@@ -323,6 +323,7 @@ void os_failing_init(struct os_failing *failing)
         .event_create = failing_event_create,
         .event_set = failing_event_set,
         .event_close = failing_event_close,
+        .processors = os_linux()->processors,
         .thread_id = os_linux()->thread_id,
         .thread_name = os_linux()->thread_name,
         .thread_signal = os_linux()->thread_signal,

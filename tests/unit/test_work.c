@@ -1,10 +1,8 @@
-/* Sharing work between tracers: it ends when all is done and not before, and whoever sleeps is woken; worker threads. */
+/* Sharing work between tracers: it ends when all is done and not before, and whoever sleeps is woken; tracers that join late. */
 #include "gc/work.h"
 #include "gc/workers.h"
-#include "tests/support/os_failing.h"
-#include "tests/support/test_random.h"
+#include "tests/support/late_workers.h"
 
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -13,7 +11,7 @@
 
 #include <cmocka.h>
 
-enum { TRACERS_MAX = 4 };
+enum { TRACERS_MAX = LATE_WORKERS };
 
 /* ---- termination ------------------------------------------------------------------------------------- */
 
@@ -39,6 +37,8 @@ static void offer(struct job *job, granule_number height)
 static void take_part(void *argument, unsigned index)
 {
     struct job *job = argument;
+    if (index != 0 && !work_join(&job->work))
+        return;
     for (struct packet *packet; (packet = work_take(&job->work)) != NULL;) {
         granule_number height = packet->entries[0];
         packet_give_free(&job->work.pool, packet);
@@ -66,7 +66,7 @@ static void tracing_ends_when_all_is_done(void **state)
         for (unsigned round = test_rounds(300, 30); round != 0; round--) {
             memset(job.done, 0, sizeof job.done);
             offer(&job, HEIGHT);
-            work_begin(&job.work, count);
+            work_begin(&job.work);
             workers_run(&workers, take_part, &job);
             uint64_t done = 0;
             for (unsigned i = 0; i < count; i++)
@@ -76,7 +76,7 @@ static void tracing_ends_when_all_is_done(void **state)
             assert_true(packet_none_full(&job.work.pool));
         }
         /* With nothing to do it ends as well. */
-        work_begin(&job.work, count);
+        work_begin(&job.work);
         workers_run(&workers, take_part, &job);
         work_destroy(&job.work);
         workers_destroy(&workers);
@@ -96,6 +96,8 @@ static void pass_work_on(void *argument, unsigned index)
 {
     struct relay *relay = argument;
     if (index != 0) {
+        if (!work_join(&relay->work))
+            abort(); /* the first is busy until they have taken all */
         for (struct packet *packet; (packet = work_take(&relay->work)) != NULL;) {
             packet_give_free(&relay->work.pool, packet);
             __atomic_fetch_add(&relay->delivered, 1, __ATOMIC_SEQ_CST);
@@ -135,7 +137,7 @@ static void who_sleeps_is_woken(void **state)
         memset(&relay, 0, sizeof relay);
         relay.rounds = test_rounds(3000, 300);
         assert_int_equal(work_create(&relay.work, os_linux(), 8), 0);
-        work_begin(&relay.work, count);
+        work_begin(&relay.work);
         workers_run(&workers, pass_work_on, &relay);
         assert_int_equal(relay.late, 0);
         assert_int_equal(relay.delivered, relay.rounds);
@@ -163,62 +165,62 @@ static void dropped_work_is_gone(void **state)
     work_destroy(&work);
 }
 
-/* ---- worker threads ------------------------------------------------------------------------------------ */
+/* ---- joining late -------------------------------------------------------------------------------------- */
 
-struct roll_call {
-    unsigned calls[WORKERS_MAX]; /* plain: what one task writes the next sees */
-    pthread_t threads[WORKERS_MAX];
-};
-
-static void answer(void *argument, unsigned index)
-{
-    struct roll_call *roll = argument;
-    roll->calls[index]++;
-    roll->threads[index] = pthread_self();
-}
-
-static void each_worker_does_each_task_once(void **state)
+static void none_joins_when_all_is_over(void **state)
 {
     (void)state;
-    for (unsigned count = 1; count <= TRACERS_MAX; count++) {
-        struct workers workers;
-        assert_int_equal(workers_create(&workers, os_linux(), count), 0);
-        assert_int_equal(workers.count, count);
-        static struct roll_call roll;
-        memset(&roll, 0, sizeof roll);
-        for (unsigned round = 1; round <= test_rounds(5000, 500); round++) {
-            workers_run(&workers, answer, &roll);
-            for (unsigned i = 0; i < WORKERS_MAX; i++)
-                assert_int_equal(roll.calls[i], i < count ? round : 0);
-        }
-        assert_true(pthread_equal(roll.threads[0], pthread_self()));
-        for (unsigned i = 1; i < count; i++)
-            assert_false(pthread_equal(roll.threads[i], pthread_self()));
-        workers_destroy(&workers);
+    struct work work;
+    assert_int_equal(work_create(&work, os_linux(), 8), 0);
+    for (int round = 0; round < 3; round++) {
+        work_begin(&work);
+        assert_false(work_is_over(&work));
+        assert_null(work_take(&work)); /* alone, with nothing to do */
+        assert_true(work_is_over(&work));
+        assert_false(work_join(&work));
+        struct packet *packet = packet_take_free(&work.pool);
+        work_offer(&work, packet); /* by a mutator; it is for the next time */
+        assert_false(work_join(&work));
+        work_begin(&work);
+        assert_true(work_join(&work));
+        assert_false(work_is_wanted(&work)); /* who joins is busy at first */
+        work_drop(&work);
     }
+    work_destroy(&work);
 }
 
-static void a_thread_that_cannot_be_started(void **state)
+static void who_joins_while_it_ends_counts(void **state)
 {
     (void)state;
-    for (unsigned nth = 1; nth < TRACERS_MAX; nth++) {
-        struct os_failing failing;
-        os_failing_init(&failing);
-        os_failing_plan(&failing, OS_THREAD_START, nth, nth, EAGAIN);
-        struct workers workers;
-        assert_int_equal(workers_create(&workers, &failing.os, TRACERS_MAX), -EAGAIN);
-        assert_int_equal(atomic_load(&failing.threads_started), nth - 1); /* and they were joined */
+    static struct job job;
+    memset(&job, 0, sizeof job);
+    assert_int_equal(work_create(&job.work, os_linux(), 4096), 0);
+    struct late_workers late;
+    late_workers_create(&late, os_linux(), 1);
+    struct test_random random = test_random_make(test_seed(), 2);
+    for (unsigned round = test_rounds(4000, 400); round != 0; round--) {
+        memset(job.done, 0, sizeof job.done);
+        granule_number height = (granule_number)test_random_below(&random, 9);
+        offer(&job, height);
+        work_begin(&job.work);
+        workers_run(&late.workers, take_part, &job);
+        uint64_t done = 0;
+        for (unsigned i = 0; i < TRACERS_MAX; i++)
+            done += job.done[i];
+        assert_int_equal(done, (2u << height) - 1);
+        assert_int_equal(job.ended_early, 0);
+        assert_true(packet_none_full(&job.work.pool));
     }
+    late_workers_destroy(&late);
+    work_destroy(&job.work);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tracing_ends_when_all_is_done),
-        cmocka_unit_test(who_sleeps_is_woken),
-        cmocka_unit_test(dropped_work_is_gone),
-        cmocka_unit_test(each_worker_does_each_task_once),
-        cmocka_unit_test(a_thread_that_cannot_be_started),
+        cmocka_unit_test(tracing_ends_when_all_is_done),  cmocka_unit_test(who_sleeps_is_woken),
+        cmocka_unit_test(dropped_work_is_gone),           cmocka_unit_test(none_joins_when_all_is_over),
+        cmocka_unit_test(who_joins_while_it_ends_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
