@@ -1,4 +1,4 @@
-#include "gc/trace.h"
+#include "gc/trace_parts.h"
 
 #include "gc/shade.h"
 #include "heap/live_bits.h"
@@ -229,8 +229,8 @@ static inline __attribute__((always_inline)) void look_at_slots(struct tracer *t
         leads_grow(&memory->leads, page, before, tracer->leads);
 }
 
-static __attribute__((noinline)) void look_at_page(struct tracer *tracer, size_t offset, uint64_t header,
-                                                   page_number page, size_t from, size_t to)
+void trace_page(struct tracer *tracer, size_t offset, uint64_t header, page_number page, size_t from,
+                size_t to)
 {
     look_at_slots(tracer, offset, header, memory_type(tracer->memory, header), page, from, to);
 }
@@ -242,7 +242,7 @@ static __attribute__((noinline)) void look_at_pages(struct tracer *tracer, size_
     struct memory *memory = tracer->memory;
     for (page_number page = memory_page(memory, offset); page <= last; page++) {
         size_t to = ((size_t)(page + 1) << memory->views.page_shift) - offset;
-        look_at_page(tracer, offset, header, page, from < to ? from : to, to);
+        trace_page(tracer, offset, header, page, from < to ? from : to, to);
         from = from < to ? to : from;
     }
 }
@@ -260,12 +260,12 @@ static inline void look_at_object(struct tracer *tracer, granule_number granule,
     if (memory_page(memory, end - 1) != page)
         look_at_pages(tracer, offset, header, memory_page(memory, end - 1), from);
     else if (from != 0)
-        look_at_page(tracer, offset, header, page, from, SIZE_MAX);
+        trace_page(tracer, offset, header, page, from, SIZE_MAX);
     else
         look_at_slots(tracer, offset, header, type, page, 0, SIZE_MAX);
 }
 
-static __attribute__((noinline)) void look_at(struct tracer *tracer, granule_number granule)
+void trace_object(struct tracer *tracer, granule_number granule)
 {
     uint64_t header = memory_header(tracer->memory, granule_start(granule));
     const struct type *type = memory_type(tracer->memory, header);
@@ -279,7 +279,7 @@ static void look_at_slice(struct tracer *tracer, const struct slice *slice)
     page_number page = memory_page(memory, slice->object + slice->from);
     page_number end = memory_page(memory, slice->object + slice->to - 1) + 1;
     if (memory_type(memory, slice->header)->shape == SHAPE_CUSTOM) {
-        look_at_page(tracer, slice->object, slice->header, page, 0, SIZE_MAX);
+        trace_page(tracer, slice->object, slice->header, page, 0, SIZE_MAX);
         for (; page < end; page++)
             leads_grow(&memory->leads, page, 0, LEADS_ANYWHERE);
         return;
@@ -287,7 +287,7 @@ static void look_at_slice(struct tracer *tracer, const struct slice *slice)
     for (size_t from = slice->from; page < end; page++) {
         size_t to = ((size_t)(page + 1) << memory->views.page_shift) - slice->object;
         to = to < slice->to ? to : slice->to;
-        look_at_page(tracer, slice->object, slice->header, page, from, to);
+        trace_page(tracer, slice->object, slice->header, page, from, to);
         from = to;
     }
 }
@@ -314,11 +314,11 @@ static __attribute__((noinline)) void follow(struct tracer *tracer)
     } while (tracer->reached_count == 1 && tracer->marked_count == 0 && tracer->stack_count == 0);
 }
 
-static void drain(struct tracer *tracer)
+void trace_drain(struct tracer *tracer)
 {
     for (;;) {
         if (tracer->stack_count != 0)
-            look_at(tracer, tracer->stack[--tracer->stack_count]);
+            trace_object(tracer, tracer->stack[--tracer->stack_count]);
         else if (tracer->reached_count == 1 && tracer->marked_count == 0)
             follow(tracer);
         else if (tracer->reached_count != 0)
@@ -346,7 +346,7 @@ static void unpack(struct tracer *tracer, struct packet *packet)
 
 void trace(struct tracer *tracer)
 {
-    drain(tracer); /* what a rescan found */
+    trace_drain(tracer); /* what a rescan found */
     for (;;) {
         struct packet *packet = work_take(tracer->work);
         struct slice slice;
@@ -356,111 +356,6 @@ void trace(struct tracer *tracer)
             look_at_slice(tracer, &slice);
         else if (work_is_over(tracer->work))
             return;
-        drain(tracer);
+        trace_drain(tracer);
     }
-}
-
-/* Mutators set bits meanwhile, those of what was born among them, which need not be looked at. Loading the word once
- * more acquires what the setter released: header and `born_from`, or that a cell is born [cells]. */
-static void rescan_region(struct tracer *tracer, region_number region)
-{
-    const struct memory *memory = tracer->memory;
-    const uint64_t *bits = memory->live_bits;
-    bool cells = region_get_state_acquire(&memory->regions, region) == REGION_PINNED;
-    granule_number granule = granule_of(region_start(region));
-    granule_number end = granule + REGION_GRANULES;
-    for (; (granule = bits_next(bits, granule, end)) < end; granule++) {
-        atomic_u64_load_acquire((const atomic_u64 *)&bits[granule >> 6]);
-        size_t offset = granule_start(granule);
-        if (tracer->births ||
-            (cells ? !cells_is_born(memory, offset) : !region_born_at(&memory->regions, offset)))
-            look_at(tracer, granule);
-    }
-}
-
-bool trace_rescan(struct tracer *tracer)
-{
-    struct region_table *regions = &tracer->memory->regions;
-    if (atomic_u32_load_acquire(&tracer->work->noted) == 0)
-        return false;
-    /* Cleared first, here and below: what is noted from now on is looked at next time. */
-    atomic_u32_store_full(&tracer->work->noted, 0);
-    for (region_number r = 0, touched = region_touched(regions); r < touched; r++) {
-        struct region *region = &regions->regions[r];
-        if (atomic_u8_load_acquire(&region->rescan) == 0)
-            continue;
-        atomic_u8_store_full(&region->rescan, 0);
-        rescan_region(tracer, r);
-    }
-    return true;
-}
-
-/* ---- written pages --------------------------------------------------------------------------------- */
-
-/* Looks again at the slots of an object that lie on a page; at all of one of which more is to be known than its slots, or
- * of which which slots there are may have been written just there. */
-static void look_again_at(struct tracer *tracer, granule_number granule, page_number page)
-{
-    const struct memory *memory = tracer->memory;
-    size_t offset = granule_start(granule);
-    uint64_t header = memory_header(memory, offset);
-    const struct type *type = memory_type(memory, header);
-    if (type->strength != STRENGTH_STRONG || type->shape == SHAPE_CUSTOM) {
-        look_at(tracer, granule);
-        return;
-    }
-    size_t start = (size_t)page << memory->views.page_shift;
-    size_t end = start + memory->views.page_size;
-    look_at_page(tracer, offset, header, page, start > offset ? start - offset : 0, end - offset);
-}
-
-/* Whether a marked object that begins before `start`, in the same region, reaches beyond it. */
-static bool reaches_beyond(const struct memory *memory, granule_number granule, size_t start)
-{
-    size_t offset = granule_start(granule);
-    return offset - HEADER_SIZE + memory_object_size(memory, offset) > start;
-}
-
-static void look_again_at_page(struct tracer *tracer, page_number page)
-{
-    const struct memory *memory = tracer->memory;
-    const uint64_t *bits = memory->live_bits;
-    size_t start = (size_t)page << memory->views.page_shift;
-    granule_number first = granule_of(region_start(region_of(start)));
-    granule_number granule = granule_of(start);
-    /* The header of an object that begins with the page is on the page before. */
-    granule_number end = granule_of(start + memory->views.page_size);
-    granule_number across = granule != first ? bits_previous(bits, first, granule - 1) : GRANULE_NONE;
-    if (across != GRANULE_NONE) {
-        atomic_u64_load_acquire((const atomic_u64 *)&bits[across >> 6]);
-        if (reaches_beyond(memory, across, start))
-            look_again_at(tracer, across, page);
-    }
-    for (; (granule = bits_next(bits, granule, end)) < end; granule++) {
-        atomic_u64_load_acquire((const atomic_u64 *)&bits[granule >> 6]);
-        look_again_at(tracer, granule, page);
-    }
-}
-
-void trace_look_again(struct tracer *tracer, page_number first, uint64_t pages)
-{
-    for (; pages != 0; pages &= pages - 1) {
-        look_again_at_page(tracer, first + (page_number)__builtin_ctzl(pages));
-        if (tracer->stack_count >= TRACE_STACK / 2)
-            drain(tracer);
-    }
-}
-
-void trace_look_again_at_large(struct tracer *tracer, size_t offset, page_number page)
-{
-    const struct memory *memory = tracer->memory;
-    uint64_t header = memory_header(memory, offset);
-    size_t start = (size_t)page << memory->views.page_shift;
-    size_t end = start + memory->views.page_size;
-    if (memory_type(memory, header)->shape == SHAPE_CUSTOM)
-        look_at_page(tracer, offset, header, page, 0, SIZE_MAX);
-    else
-        look_at_page(tracer, offset, header, page, start > offset ? start - offset : 0, end - offset);
-    if (tracer->stack_count >= TRACE_STACK / 2)
-        drain(tracer);
 }
