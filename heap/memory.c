@@ -32,7 +32,9 @@ static struct type *register_weak(struct type_table *table, const char *name, si
     char message[SHALE_ERROR_MESSAGE_MAX];
     struct type *type = type_register(table, &spec, &status, message, sizeof message);
     if (type != NULL)
-        type->strength = strength; /* nobody has seen it yet */
+        /* Nobody has seen it yet. */
+        type->strength = strength;
+    type->plain_slots = SLOTS_NOT_PLAIN;
     return type;
 }
 
