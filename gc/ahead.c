@@ -1,0 +1,56 @@
+#include "gc/ahead.h"
+
+/* Regions that are kept ready, at most: what a mutator fills in some milliseconds. */
+enum { AHEAD_MOST = 16 };
+
+/* Of a heap so far; a small program is not to hold what it will never use. */
+enum { AHEAD_PART = 16 };
+
+static uint32_t less(uint32_t a, uint32_t b)
+{
+    return a > b ? a - b : 0;
+}
+
+/* Regions that ought to be ready. The trigger is not below the reserve. */
+static uint32_t wanted(const struct collector *collector)
+{
+    const struct region_table *regions = &collector->memory->regions;
+    uint32_t before_cycle = less(region_free_count(regions), atomic_u32_load(&collector->trigger));
+    uint32_t wanted = region_touched(regions) / AHEAD_PART;
+    wanted = wanted < AHEAD_MOST ? wanted : AHEAD_MOST;
+    return wanted < before_cycle ? wanted : before_cycle;
+}
+
+/* Whether one more region with memory is within the budget. */
+static bool fits(const struct collector *collector)
+{
+    const struct memory *memory = collector->memory;
+    uint32_t spare = less(region_free_count(&memory->regions), collector->reserve);
+    return budget_idle(&memory->fixed.budget) + REGION_SIZE <= region_start(spare);
+}
+
+bool ahead_is_due(const struct collector *collector)
+{
+    return region_resident_count(&collector->memory->regions) < wanted(collector) / 2 &&
+           atomic_u32_load(&collector->never_ahead) == 0 && fits(collector);
+}
+
+bool ahead_prepare(struct collector *collector)
+{
+    struct memory *memory = collector->memory;
+    struct region_table *regions = &memory->regions;
+    if (region_resident_count(regions) >= wanted(collector) || !fits(collector))
+        return false;
+    region_number region = region_take_hole(regions, collector->reserve);
+    if (region == REGION_NONE)
+        return false;
+    int status =
+        memory->os->populate(memory->os, views_mutator(&memory->views, region_start(region)), REGION_SIZE);
+    /* Should that have failed half way, the region counts as one with memory, which it may be in part; it is zero in any case.
+     * Whoever fills it gets the rest as ever, and is told there if there is none. */
+    budget_set_time(&memory->fixed.budget, clock_nanoseconds());
+    region_return_zero(regions, region);
+    if (status != 0)
+        atomic_u32_store(&collector->never_ahead, 1);
+    return status == 0;
+}
