@@ -318,6 +318,8 @@ int collector_create(struct collector *collector, struct memory *memory, const s
     compaction_init(&collector->compaction, memory, &collector->plan);
     collector->compaction.events = options->events;
     collector->reserve = options->reserve;
+    /* What is idle is given back at once. */
+    atomic_u32_store(&collector->never_ahead, options->release_delay == 0);
     cycle_pace_init(collector);
     pthread_mutex_init(&collector->lock, NULL);
     init_condition(&collector->changed);
