@@ -53,9 +53,9 @@ static void run(gbench_state *state, void *context)
     const struct way_case *each = context;
     struct memory memory;
     const char *failed;
-    bench_require(memory_create(&memory, os_linux(), SIZE, &(shale_encoding){.address = UINT64_MAX}, &failed) ==
-                      0,
-                  "a heap's memory could not be had");
+    bench_require(
+        memory_create(&memory, os_linux(), SIZE, &(shale_encoding){.address = UINT64_MAX}, &failed) == 0,
+        "a heap's memory could not be had");
     size_t page_size = memory.views.page_size;
     while (gbench_keep_running(state)) {
         make(&memory, each->before);

@@ -89,7 +89,8 @@ struct collector {
     atomic_u64 external_trigger;
     /* When the first mutator ran out of memory since the last cycle ended; 0: none did. */
     atomic_u64 stalled_at;
-    atomic_u32 never_ahead; /* not 0: the system would not give memory to pages before they are touched [ahead] */
+    atomic_u32
+        never_ahead; /* not 0: the system would not give memory to pages before they are touched [ahead] */
     /* Memory is not given back before: the system refused it. The collector thread's. */
     uint64_t release_after;
     /* The last cycle that left regions to mutators, freed some that others took at once, or made progress towards

@@ -102,9 +102,9 @@ struct region_table {
     region_number resident_head;
     region_number resident_tail;
     region_number discarded_head;
-    atomic_u32 touched;      /* regions from here on were never taken; written under the lock */
+    atomic_u32 touched;        /* regions from here on were never taken; written under the lock */
     atomic_u32 resident_count; /* on the list of resident_head; written under the lock */
-    uint64_t now;            /* in nanoseconds, of whatever clock whoever sets it has */
+    uint64_t now;              /* in nanoseconds, of whatever clock whoever sets it has */
     /* Of all three kinds, less what is lent [budget]; written under the lock. */
     atomic_u32 free_count;
     region_number late; /* the list of late pins */

@@ -183,8 +183,8 @@ int main(void)
 {
     test_seed();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_growing_heap),          cmocka_unit_test(test_freed_memory_first),
-        cmocka_unit_test(test_full_heap),             cmocka_unit_test(test_no_idle_memory_wanted),
+        cmocka_unit_test(test_growing_heap),   cmocka_unit_test(test_freed_memory_first),
+        cmocka_unit_test(test_full_heap),      cmocka_unit_test(test_no_idle_memory_wanted),
         cmocka_unit_test(test_system_refuses),
     };
     return cmocka_run_group_tests_name("unit.ahead", tests, NULL, NULL);
