@@ -3,6 +3,9 @@
 /* Regions that are kept ready, at most: what a mutator fills in some milliseconds. */
 enum { AHEAD_MOST = 16 };
 
+/* Bytes in one call, so that a thread of the program that changes its mappings does not wait for it long. */
+#define AHEAD_SLICE ((size_t)64 << 10)
+
 /* Of a heap so far; a small program is not to hold what it will never use. */
 enum { AHEAD_PART = 16 };
 
@@ -35,6 +38,15 @@ bool ahead_is_due(const struct collector *collector)
            atomic_u32_load(&collector->never_ahead) == 0 && fits(collector);
 }
 
+static int populate(const struct memory *memory, region_number region)
+{
+    int status = 0;
+    for (size_t at = 0; at < REGION_SIZE && status == 0; at += AHEAD_SLICE)
+        status = memory->os->populate(
+            memory->os, views_mutator(&memory->views, region_start(region) + at), AHEAD_SLICE);
+    return status;
+}
+
 bool ahead_prepare(struct collector *collector)
 {
     struct memory *memory = collector->memory;
@@ -44,8 +56,7 @@ bool ahead_prepare(struct collector *collector)
     region_number region = region_take_hole(regions, collector->reserve);
     if (region == REGION_NONE)
         return false;
-    int status =
-        memory->os->populate(memory->os, views_mutator(&memory->views, region_start(region)), REGION_SIZE);
+    int status = populate(memory, region);
     /* Should that have failed half way, the region counts as one with memory, which it may be in part; it is zero in any case.
      * Whoever fills it gets the rest as ever, and is told there if there is none. */
     budget_set_time(&memory->fixed.budget, clock_nanoseconds());
