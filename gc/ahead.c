@@ -42,8 +42,8 @@ static int populate(const struct memory *memory, region_number region)
 {
     int status = 0;
     for (size_t at = 0; at < REGION_SIZE && status == 0; at += AHEAD_SLICE)
-        status = memory->os->populate(
-            memory->os, views_mutator(&memory->views, region_start(region) + at), AHEAD_SLICE);
+        status = memory->os->populate(memory->os, views_mutator(&memory->views, region_start(region) + at),
+                                      AHEAD_SLICE);
     return status;
 }
 
