@@ -1,7 +1,7 @@
 #include "gc/ahead.h"
 
-/* Regions that are kept ready, at most: what a mutator fills in some milliseconds. */
-enum { AHEAD_MOST = 16 };
+/* Regions that are kept ready, at most: what a mutator fills in some dozens of milliseconds, which is what a cycle may take. */
+enum { AHEAD_MOST = 64 };
 
 /* Bytes in one call, so that a thread of the program that changes its mappings does not wait for it long. */
 #define AHEAD_SLICE ((size_t)64 << 10)
@@ -14,14 +14,22 @@ static uint32_t less(uint32_t a, uint32_t b)
     return a > b ? a - b : 0;
 }
 
-/* Regions that ought to be ready. The trigger is not below the reserve. */
-static uint32_t wanted(const struct collector *collector)
+/* Regions that mutators are going to take before a cycle gives them others: the heap is let grow to its goal. */
+static uint32_t before_goal(const struct collector *collector)
 {
     const struct region_table *regions = &collector->memory->regions;
-    uint32_t before_cycle = less(region_free_count(regions), atomic_u32_load(&collector->trigger));
-    uint32_t wanted = region_touched(regions) / AHEAD_PART;
+    uint64_t goal = atomic_u64_load(&collector->statistics.goal_bytes) >> REGION_SHIFT;
+    uint32_t beyond = goal < regions->count ? regions->count - (uint32_t)goal : 0;
+    return less(region_free_count(regions), beyond > collector->reserve ? beyond : collector->reserve);
+}
+
+/* Regions that ought to be ready. */
+static uint32_t wanted(const struct collector *collector)
+{
+    uint32_t most = before_goal(collector);
+    uint32_t wanted = region_touched(&collector->memory->regions) / AHEAD_PART;
     wanted = wanted < AHEAD_MOST ? wanted : AHEAD_MOST;
-    return wanted < before_cycle ? wanted : before_cycle;
+    return wanted < most ? wanted : most;
 }
 
 /* Whether one more region with memory is within the budget. */

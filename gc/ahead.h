@@ -6,7 +6,7 @@
  * thread, when no cycle runs, keeps some regions ready. It does so only while mutators take such regions and ask for more: a
  * program that stopped allocating is not woken, and what it left unused is given back like all idle memory.
  *
- * No more is made ready than mutators are going to take before the next cycle begins, and never beyond what the budget
+ * No more is made ready than mutators are going to take before the heap has grown to its goal, and never beyond what the budget
  * lets a heap keep [budget].
  *
  * Pages get their memory through the mutator view, which gives them entries as well. Nothing can be stale then, nor become so: it

@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-enum { MIB = 1 << 20, WORDS = 127, MOST = 16 };
+enum { MIB = 1 << 20, WORDS = 127, MOST = 64 };
 
 struct scene {
     struct os_failing os;
