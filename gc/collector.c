@@ -1,5 +1,6 @@
 #include "gc/collector.h"
 
+#include "gc/ahead.h"
 #include "gc/cycle.h"
 #include "gc/cycle_pace.h"
 #include "gc/fault_signal.h"
@@ -107,6 +108,18 @@ void collector_suggest(struct collector *collector, enum shale_cycle_reason reas
     pthread_mutex_unlock(&collector->lock);
 }
 
+void collector_prepare_ahead(struct collector *collector)
+{
+    if (!ahead_is_due(collector))
+        return;
+    pthread_mutex_lock(&collector->lock);
+    if (!collector->ahead && collector->wanted == atomic_u64_load(&collector->completed)) {
+        collector->ahead = true;
+        pthread_cond_broadcast(&collector->changed);
+    }
+    pthread_mutex_unlock(&collector->lock);
+}
+
 void collector_wait_flipped(struct collector *collector, uint64_t number)
 {
     pthread_mutex_lock(&collector->lock);
@@ -144,16 +157,31 @@ void collector_set_flipped(struct collector *collector, uint64_t number)
     pthread_mutex_unlock(&collector->lock);
 }
 
+/* The lock is held. Makes memory ready while mutators want it [ahead]. */
+static void prepare_ahead(struct collector *collector)
+{
+    while (collector->ahead && !collector->quit && collector->wanted <= collector->started) {
+        pthread_mutex_unlock(&collector->lock);
+        bool more = ahead_prepare(collector);
+        pthread_mutex_lock(&collector->lock);
+        collector->ahead = more;
+    }
+    collector->ahead = false;
+}
+
 /* The lock is held. Returns when a cycle was asked for, or at the end; in between gives back memory that is not
  * used any more. */
 static void wait_for_request(struct collector *collector)
 {
     for (;;) {
+        prepare_ahead(collector);
         pthread_mutex_unlock(&collector->lock);
         uint64_t due = reclaim_memory(collector, clock_nanoseconds());
         pthread_mutex_lock(&collector->lock);
         if (collector->quit || collector->wanted > collector->started)
             return;
+        if (collector->ahead)
+            continue;
         if (due == RECLAIM_NEVER) {
             pthread_cond_wait(&collector->changed, &collector->lock);
         } else {
@@ -307,6 +335,8 @@ int collector_create(struct collector *collector, struct memory *memory, const s
     compaction_init(&collector->compaction, memory, &collector->plan);
     collector->compaction.events = options->events;
     collector->reserve = options->reserve;
+    /* What is idle is given back at once. */
+    atomic_u32_store(&collector->never_ahead, options->release_delay == 0);
     cycle_pace_init(collector);
     pthread_mutex_init(&collector->lock, NULL);
     init_condition(&collector->changed);

@@ -90,6 +90,8 @@ struct collector {
     atomic_u64 external_trigger;
     /* When the first mutator ran out of memory since the last cycle ended; 0: none did. */
     atomic_u64 stalled_at;
+    atomic_u32
+        never_ahead; /* not 0: the system would not give memory to pages before they are touched [ahead] */
     /* Memory is not given back before: the system refused it. The collector thread's. */
     uint64_t release_after;
     /* The last cycle that left regions to mutators, freed some that others took at once, or made progress towards
@@ -99,6 +101,7 @@ struct collector {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool quit;
+    bool ahead;      /* regions are to be made ready [ahead] */
     uint64_t wanted; /* the last cycle that was asked for */
     enum plan_scope wanted_scope;
     enum shale_cycle_reason wanted_reason;
@@ -120,6 +123,9 @@ uint64_t collector_request(struct collector *collector, enum plan_scope scope,
 
 /* Any thread: asks for a cycle unless one is running or asked for. */
 void collector_suggest(struct collector *collector, enum shale_cycle_reason reason);
+
+/* A mutator that has just taken a region: asks for more to be made ready if there are few, and no cycle is to run [ahead]. */
+void collector_prepare_ahead(struct collector *collector);
 
 /* A thread that is not running as a mutator: waits until cycle `number` has flipped, or completed. */
 void collector_wait_flipped(struct collector *collector, uint64_t number);

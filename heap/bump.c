@@ -116,20 +116,36 @@ size_t bump_last_object(const struct bump *bump, const struct memory *memory)
     return last;
 }
 
+/* While pages are stale. The chunk is up to date when it is zero; of the pages behind it, up to `ahead`, nobody knows an address
+ * yet, and they are cleared when it is their turn, so they can be published with it: one call for all. */
+static void prepare_stale(struct memory *memory, size_t start, size_t end, size_t ahead, bool dirty)
+{
+    struct views *views = &memory->views;
+    if (dirty)
+        memset(views_alias(views, start), 0, end - start);
+    if (page_is_mapped(&memory->pages, memory_page(memory, start)) &&
+        page_is_mapped(&memory->pages, memory_page(memory, end - 1)))
+        return; /* with a chunk in front of it */
+    /* Publishing finds holes one by one. If this fails it does so, and fills each. */
+    if (!dirty)
+        views->os->populate(views->os, views_alias(views, start), ahead - start);
+    memory_publish_fresh(memory, start, ahead);
+}
+
 /* Makes the pages [start, end) of the mutator's region zero and mapped. */
 static void prepare(struct memory *memory, size_t start, size_t end, bool dirty)
 {
     struct views *views = &memory->views;
-    if (!page_states_active(&memory->pages)) {
-        /* There are no objects yet, which a checking tool knows of the mutator view. */
-        if (dirty)
-            memset(memory->announce ? views_alias(views, start) : views_mutator(views, start), 0,
-                   end - start);
+    if (page_states_active(&memory->pages)) {
+        size_t ahead = round_up(end, MEMORY_MAPPED_AROUND);
+        prepare_stale(memory, start, end, ahead, dirty);
         return;
     }
+    /* What is not dirty is zero: holes, which get memory one by one when they are written to, or pages that were prepared. */
+    memory_map_around(memory, start, end);
+    /* There are no objects yet, which a checking tool knows of the mutator view. */
     if (dirty)
-        memset(views_alias(views, start), 0, end - start);
-    memory_publish_fresh(memory, start, end);
+        memset(memory->announce ? views_alias(views, start) : views_mutator(views, start), 0, end - start);
 }
 
 static bool take_region(struct bump *bump, struct memory *memory, uint32_t reserve)

@@ -4,6 +4,9 @@
 
 #include <string.h>
 
+/* Bytes of a new object that are mapped before the program writes to them: few enough that nobody waits for it long. */
+#define MAPPED_AT_ONCE ((size_t)1 << 20)
+
 uint64_t large_run_size(const struct memory *memory, uint64_t payload)
 {
     return round_up(FIXED_FIRST_OBJECT + payload, memory->views.page_size);
@@ -39,6 +42,9 @@ uintptr_t large_complete(struct memory *memory, const struct large_request *requ
     if (page_states_active(&memory->pages) && run->start < views->flipped)
         memory_publish_fresh(memory, run->start,
                              run->was != RUN_HOLE ? run->start + run->size : run->start + views->page_size);
+    else if (run->was != RUN_HOLE && run->start < views->flipped)
+        memory_map_around(memory, run->start,
+                          run->start + (run->size < MAPPED_AT_ONCE ? run->size : MAPPED_AT_ONCE));
     uint64_t *object = (uint64_t *)views_mutator(views, offset);
     if (memory->announce)
         announce_object(object - 2, run->size);

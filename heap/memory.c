@@ -231,6 +231,23 @@ void memory_forget_promises(struct memory *memory, region_number region)
     atomic_u8_store(&memory->regions.regions[region].promised, 0);
 }
 
+/* A flip leaves the mutator view without entries, and free memory is written to first when it is used again. A write to a
+ * page of a shared file that has no entry is a page fault for that page alone; a read maps what the file has around it, all of it
+ * writable, as the file is memory that nobody writes back. So a read goes in front of the writes.
+ *
+ * It is a plain access of the mutator's between two safepoints, which no flip can come into. Where the system does not map
+ * around (a range that is registered for writes [written], larger pages, a kernel that was told not to) it is a fault for its
+ * page, and the others are had one by one as ever. */
+void memory_map_around(const struct memory *memory, size_t start, size_t end)
+{
+    if (memory->announce)
+        return; /* to a checking tool the memory is nobody's yet */
+    while (start < end) {
+        (void)atomic_u8_load((const atomic_u8 *)views_mutator(&memory->views, start));
+        start = round_up(start + 1, MEMORY_MAPPED_AROUND);
+    }
+}
+
 void memory_publish_fresh(struct memory *memory, size_t start, size_t end)
 {
     /* Publish runs of pages that were stale. One that is mapped was prepared since the flip, or compaction

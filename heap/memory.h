@@ -116,6 +116,13 @@ size_t memory_next_large(struct memory *memory, size_t offset);
 /* Forgets the hashes that were promised to the objects of a region that is about to be freed. */
 void memory_forget_promises(struct memory *memory, region_number region);
 
+/* Bytes of the mutator view that one read maps: what the system puts around the page that is read, if it has memory. */
+#define MEMORY_MAPPED_AROUND ((size_t)64 << 10)
+
+/* While no page is stale: has the pages of [start, end) mapped that have memory, which the mutator is about to write to; 16 for
+ * little more than the price of one, see there. Those that are mapped already cost nothing. */
+void memory_map_around(const struct memory *memory, size_t start, size_t end);
+
 /* While pages are stale: has the pages [start, end), which hold nothing of a mutator's yet and are up to date, mapped. */
 void memory_publish_fresh(struct memory *memory, size_t start, size_t end);
 

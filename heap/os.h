@@ -77,6 +77,9 @@ struct os {
     int (*map_table)(const struct os *os, size_t size, void **start);
     /* Gives the memory of a table back; it reads as zeros afterwards. */
     int (*discard_table)(const struct os *os, void *start, size_t size);
+    /* Gives all pages of a range of a view memory and entries, as writing to each would, but fails where that would end the
+     * process. Pages that were had before a failure stay. -EINVAL: the kernel cannot (before Linux 5.14). */
+    int (*populate)(const struct os *os, void *start, size_t size);
     /* Makes a range of a view inaccessible, or accessible again. */
     int (*protect)(const struct os *os, void *start, size_t size, bool accessible);
 

@@ -25,6 +25,9 @@
 #ifndef UFFD_USER_MODE_ONLY
 #define UFFD_USER_MODE_ONLY 1
 #endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
 #endif
@@ -171,6 +174,12 @@ static int linux_discard(const struct os *os, void *start, size_t size)
 {
     (void)os;
     return result(madvise(start, size, MADV_DONTNEED));
+}
+
+static int linux_populate(const struct os *os, void *start, size_t size)
+{
+    (void)os;
+    return result(madvise(start, size, MADV_POPULATE_WRITE));
 }
 
 static int linux_protect(const struct os *os, void *start, size_t size, bool accessible)
@@ -409,6 +418,7 @@ const struct os *os_linux(void)
         .map_file = linux_map_file,
         .map_table = linux_map_table,
         .discard_table = linux_discard,
+        .populate = linux_populate,
         .protect = linux_protect,
         .move_entries = linux_move_entries,
         .drop_entries = linux_discard,

@@ -9,7 +9,7 @@ void region_table_init(struct region_table *table, struct region *regions, regio
     table->resident_tail = REGION_NONE;
     table->discarded_head = REGION_NONE;
     table->late = REGION_NONE;
-    table->resident_count = 0;
+    atomic_u32_store(&table->resident_count, 0);
     atomic_u32_store(&table->touched, 0);
     table->now = 0;
     atomic_u32_store(&table->free_count, count);
@@ -18,6 +18,11 @@ void region_table_init(struct region_table *table, struct region *regions, regio
 void region_table_destroy(struct region_table *table)
 {
     pthread_mutex_destroy(&table->lock);
+}
+
+static void add_resident(struct region_table *table, int change)
+{
+    atomic_u32_store(&table->resident_count, atomic_u32_load(&table->resident_count) + (uint32_t)change);
 }
 
 /* Links a region in at the head of the resident ones, or takes any of them out. */
@@ -31,7 +36,7 @@ static void link_resident(struct region_table *table, region_number region)
     else
         table->resident_tail = region;
     table->resident_head = region;
-    table->resident_count++;
+    add_resident(table, 1);
 }
 
 static void unlink_resident(struct region_table *table, region_number region)
@@ -46,7 +51,7 @@ static void unlink_resident(struct region_table *table, region_number region)
         table->regions[previous].next_free = next;
     else
         table->resident_head = next;
-    table->resident_count--;
+    add_resident(table, -1);
 }
 
 static void add_free(struct region_table *table, int change)
@@ -54,20 +59,24 @@ static void add_free(struct region_table *table, int change)
     atomic_u32_store(&table->free_count, atomic_u32_load(&table->free_count) + (uint32_t)change);
 }
 
-static region_number pop_free(struct region_table *table)
+static region_number pop_hole(struct region_table *table)
 {
-    region_number region = table->resident_head;
-    if (region != REGION_NONE) {
-        unlink_resident(table, region);
-        return region;
-    }
-    region = table->discarded_head;
+    region_number region = table->discarded_head;
     if (region != REGION_NONE)
         table->discarded_head = table->regions[region].next_free;
     else if (region_touched(table) < table->count) {
         region = region_touched(table);
         atomic_u32_store(&table->touched, region + 1);
     }
+    return region;
+}
+
+static region_number pop_free(struct region_table *table)
+{
+    region_number region = table->resident_head;
+    if (region == REGION_NONE)
+        return pop_hole(table);
+    unlink_resident(table, region);
     return region;
 }
 
@@ -288,10 +297,25 @@ void region_return_discarded(struct region_table *table, region_number region)
     pthread_mutex_unlock(&table->lock);
 }
 
-uint32_t region_resident_count(struct region_table *table)
+region_number region_take_hole(struct region_table *table, uint32_t reserve)
 {
     pthread_mutex_lock(&table->lock);
-    uint32_t count = table->resident_count;
+    region_number region = REGION_NONE;
+    if (region_free_count(table) > reserve)
+        region = pop_hole(table);
+    if (region != REGION_NONE)
+        add_free(table, -1);
     pthread_mutex_unlock(&table->lock);
-    return count;
+    return region;
+}
+
+void region_return_zero(struct region_table *table, region_number region)
+{
+    pthread_mutex_lock(&table->lock);
+    struct region *prepared = &table->regions[region];
+    prepared->dirty = false;
+    prepared->freed_at = table->now;
+    link_resident(table, region);
+    add_free(table, 1);
+    pthread_mutex_unlock(&table->lock);
 }

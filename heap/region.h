@@ -102,9 +102,9 @@ struct region_table {
     region_number resident_head;
     region_number resident_tail;
     region_number discarded_head;
-    atomic_u32 touched;      /* regions from here on were never taken; written under the lock */
-    uint32_t resident_count; /* on the list of resident_head */
-    uint64_t now;            /* in nanoseconds, of whatever clock whoever sets it has */
+    atomic_u32 touched;        /* regions from here on were never taken; written under the lock */
+    atomic_u32 resident_count; /* on the list of resident_head; written under the lock */
+    uint64_t now;              /* in nanoseconds, of whatever clock whoever sets it has */
     /* Of all three kinds, less what is lent [budget]; written under the lock. */
     atomic_u32 free_count;
     region_number late; /* the list of late pins */
@@ -169,8 +169,16 @@ static inline bool region_born_at(const struct region_table *table, size_t offse
     return offset % REGION_SIZE >= atomic_u32_load(&table->regions[region_of(offset)].born_from);
 }
 
+/* Takes a free region that holds no memory, leaving at least `reserve` free ones, so that it can be given some;
+ * region_return_zero then puts it back. REGION_NONE: there is none. */
+region_number region_take_hole(struct region_table *table, uint32_t reserve);
+void region_return_zero(struct region_table *table, region_number region);
+
 /* Free regions that hold memory: a hint. */
-uint32_t region_resident_count(struct region_table *table);
+static inline uint32_t region_resident_count(const struct region_table *table)
+{
+    return atomic_u32_load(&table->resident_count);
+}
 
 static inline uint32_t region_free_count(const struct region_table *table)
 {

@@ -107,6 +107,14 @@ static bool cycle_is_due(const shale_heap *heap)
     return available <= atomic_u32_load(&heap->collector.trigger);
 }
 
+static void region_taken(shale_heap *heap)
+{
+    if (cycle_is_due(heap))
+        collector_suggest(&heap->collector, SHALE_REASON_PACE);
+    else
+        collector_prepare_ahead(&heap->collector);
+}
+
 /* NULL: the heap is full of live objects. */
 static void *obtain(struct mutator *mutator, const struct request *request)
 {
@@ -115,8 +123,8 @@ static void *obtain(struct mutator *mutator, const struct request *request)
         bool fresh;
         uintptr_t address = attempt_once(mutator, request, &fresh);
         if (address != 0) {
-            if (fresh && cycle_is_due(heap))
-                collector_suggest(&heap->collector, SHALE_REASON_PACE);
+            if (fresh)
+                region_taken(heap);
             return (void *)address;
         }
         /* When others took what a cycle gained, the heap is not full: try again, as they make progress. Nor is

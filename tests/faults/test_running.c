@@ -318,6 +318,26 @@ static void test_tables_cannot_be_discarded(void **state)
     finish(program);
 }
 
+/* Holes among the pages that an allocating mutator publishes are then found one by one. */
+static void test_pages_cannot_be_populated(void **state)
+{
+    (void)state;
+    for (int faults = SHALE_FAULTS_THREAD; faults <= SHALE_FAULTS_SIGNAL; faults++) {
+        struct program *program = start(faults, 1);
+        os_failing_plan(&program->os, OS_POPULATE, 1, 1000000, 0);
+        for (unsigned round = 0; round < test_rounds(6, 2); round++) {
+            /* What is free becomes holes, as if it had not been used for long. */
+            shale_mutator *mutator = program->chains.mutator;
+            assert_int_equal(shale_collect(mutator, SHALE_COLLECT_NORMAL), SHALE_OK);
+            while (budget_discard_oldest(&program->heap->memory.fixed.budget, UINT64_MAX) > 0)
+                continue;
+            cycle(program);
+        }
+        assert_int_equal(log_lines_count(&program->lines, SHALE_LOG_ERROR, ""), 0);
+        finish(program);
+    }
+}
+
 /* Debug builds seal free regions. A process that has too many mappings for that must not die of it. */
 static void test_regions_cannot_be_sealed(void **state)
 {
@@ -378,6 +398,7 @@ int main(void)
         cmocka_unit_test(test_old_entries_cannot_be_dropped),
         cmocka_unit_test(test_reservation_cannot_be_restored),
         cmocka_unit_test(test_tables_cannot_be_discarded),
+        cmocka_unit_test(test_pages_cannot_be_populated),
         cmocka_unit_test(test_regions_cannot_be_sealed),
         cmocka_unit_test(test_workers_cannot_be_started),
     };

@@ -21,6 +21,7 @@ static const struct {
     [OS_MAP_FILE] = {"map_file", EPERM},
     [OS_MAP_TABLE] = {"map_table", ENOMEM},
     [OS_DISCARD_TABLE] = {"discard_table", EINVAL},
+    [OS_POPULATE] = {"populate", EINVAL},
     [OS_PROTECT] = {"protect", ENOMEM},
     [OS_MOVE_ENTRIES] = {"move_entries", EINVAL},
     [OS_DROP_ENTRIES] = {"drop_entries", EINVAL},
@@ -247,6 +248,7 @@ PASS_ON(OS_RESERVE_AT, reserve_at, (const struct os *os, void *start, size_t siz
 PASS_ON(OS_MAP_FILE, map_file, (const struct os *os, void *start, size_t size, int file, size_t offset),
         (os, start, size, file, offset))
 PASS_ON(OS_DISCARD_TABLE, discard_table, (const struct os *os, void *start, size_t size), (os, start, size))
+PASS_ON(OS_POPULATE, populate, (const struct os *os, void *start, size_t size), (os, start, size))
 PASS_ON(OS_PROTECT, protect, (const struct os *os, void *start, size_t size, bool accessible),
         (os, start, size, accessible))
 PASS_ON(OS_MOVE_ENTRIES, move_entries, (const struct os *os, void *view, void *to, size_t size),
@@ -303,6 +305,7 @@ void os_failing_init(struct os_failing *failing)
         .map_file = failing_map_file,
         .map_table = failing_map_table,
         .discard_table = failing_discard_table,
+        .populate = failing_populate,
         .protect = failing_protect,
         .move_entries = failing_move_entries,
         .drop_entries = failing_drop_entries,

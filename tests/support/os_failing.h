@@ -27,6 +27,7 @@ enum os_call {
     OS_MAP_FILE,
     OS_MAP_TABLE,
     OS_DISCARD_TABLE,
+    OS_POPULATE,
     OS_PROTECT,
     OS_MOVE_ENTRIES,
     OS_DROP_ENTRIES,

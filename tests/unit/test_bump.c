@@ -4,6 +4,7 @@
 #include "tests/support/model_heap.h"
 #include "tests/support/os_simulated.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -291,6 +292,47 @@ static void test_flip_in_the_middle_of_a_page(void **state)
     scene->os.os.faults_close(&scene->os.os, faults);
 }
 
+/* Holes that are used for the first time while pages are stale, whether or not the system gives them memory in one call: zero, with
+ * entries, and not published more than once for each MEMORY_MAPPED_AROUND. */
+static void fill_holes(struct scene *scene)
+{
+    size_t page_size = scene->memory->views.page_size;
+    int faults = open_faults(scene);
+    flip(scene);
+    enum model_type type;
+    size_t size;
+    size_t offset;
+    while ((offset = allocate_random(scene, &type, &size)) != 0) {
+        size_t first = (offset - HEADER_SIZE) / page_size;
+        size_t end = round_up(offset, MEMORY_MAPPED_AROUND) / page_size;
+        for (size_t page = first; page < end; page++)
+            assert_true(os_simulated_has_entry(&scene->os, page));
+        assert_zero_and_spoil(scene, offset, size);
+    }
+    settle(scene);
+    scene->os.os.faults_close(&scene->os.os, faults);
+}
+
+static int cannot_populate(const struct os *os, void *start, size_t size)
+{
+    (void)os;
+    (void)start;
+    (void)size;
+    return -EINVAL;
+}
+
+static void test_holes_while_stale(void **state)
+{
+    fill_holes(*state);
+}
+
+static void test_holes_while_stale_one_by_one(void **state)
+{
+    struct scene *scene = *state;
+    scene->os.os.populate = cannot_populate;
+    fill_holes(scene);
+}
+
 /* A flip when the region is full to the last byte, and one without a region. */
 static void test_flip_at_the_end_of_a_region(void **state)
 {
@@ -347,6 +389,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_state_of_what_is_born, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_flip_in_the_middle_of_a_page, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_flip_at_the_end_of_a_region, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_holes_while_stale, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_holes_while_stale_one_by_one, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_announce_keeps_the_fast_path_shut, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_allocated_bytes_are_counted_by_chunks, set_up, tear_down),
     };

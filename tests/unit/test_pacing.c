@@ -297,7 +297,7 @@ static void test_delay(void **state)
     make(10 * MIB, false);
     collect();
     const uint64_t hour = UINT64_C(3600000000000);
-    uint32_t resident = scene.heap->memory.regions.resident_count;
+    uint32_t resident = region_resident_count(&scene.heap->memory.regions);
     assert_true(resident >= 39);
     uint64_t freed_at;
     assert_true(region_oldest(&scene.heap->memory.regions, &freed_at));

@@ -118,6 +118,7 @@ struct model {
     unsigned counts[WITH_SYSTEM + 1];
     region_number resident[REGIONS]; /* the one freed last is the last; as many as the count says */
     uint64_t freed_at[REGIONS];
+    bool zero[REGIONS]; /* RESIDENT, but nothing was in it */
     uint64_t now;
 };
 
@@ -150,13 +151,14 @@ static void step_take(struct model *model, struct test_random *random)
     if (expected == RESIDENT)
         assert_int_equal(region, model->resident[model->counts[RESIDENT]]);
     /* Memory that may hold anything is said to. */
-    assert_int_equal(regions[region].dirty, expected == RESIDENT);
+    assert_int_equal(regions[region].dirty, expected == RESIDENT && !model->zero[region]);
 }
 
 static void model_freed(struct model *model, region_number region)
 {
     model->resident[model->counts[RESIDENT] - 1] = region;
     model->freed_at[region] = model->now;
+    model->zero[region] = false;
 }
 
 static void step_discard(struct model *model, struct test_random *random)
@@ -198,24 +200,47 @@ static void step_free(struct model *model, struct test_random *random)
     model_freed(model, region);
 }
 
+/* Memory ahead of allocation. */
+static void step_prepare(struct model *model, struct test_random *random)
+{
+    uint32_t reserve = (uint32_t)test_random_below(random, 4);
+    region_number region = region_take_hole(&table, reserve);
+    if (model_free(model) <= reserve || model_free(model) == model->counts[RESIDENT]) {
+        assert_int_equal(region, REGION_NONE);
+        return;
+    }
+    move(model, region, model->counts[DISCARDED] != 0 ? DISCARDED : UNTOUCHED, WITH_SYSTEM);
+    assert_int_equal(region_free_count(&table), model_free(model));
+    assert_int_equal(region_get_state(&table, region), REGION_FREE);
+    model->now += test_random_below(random, 4);
+    region_table_set_time(&table, model->now);
+    region_return_zero(&table, region);
+    move(model, region, WITH_SYSTEM, RESIDENT);
+    model_freed(model, region);
+    model->zero[region] = true;
+}
+
 static void test_random_sequences(void **state)
 {
     (void)state;
     struct test_random random = test_random_make(test_seed(), 0);
     struct model model = {.counts = {[UNTOUCHED] = REGIONS}, .now = 100};
     for (unsigned step = 0; step < test_rounds(100000, 5000); step++) {
-        switch (test_random_below(&random, 3)) {
+        switch (test_random_below(&random, 4)) {
         case 0:
             step_take(&model, &random);
             break;
         case 1:
             step_free(&model, &random);
             break;
+        case 2:
+            step_prepare(&model, &random);
+            break;
         default:
             step_discard(&model, &random);
         }
         assert_int_equal(region_free_count(&table), model_free(&model));
-        assert_int_equal(table.resident_count, model.counts[RESIDENT]);
+        assert_int_equal(region_resident_count(&table), model.counts[RESIDENT]);
         assert_int_equal(region_touched(&table), REGIONS - model.counts[UNTOUCHED]);
         region_number any = (region_number)test_random_below(&random, REGIONS);
         assert_int_equal(region_get_state(&table, any) != REGION_FREE, model.states[any] == TAKEN);
