@@ -39,6 +39,7 @@ static void shale_fault(gbench_state *state, void *context)
                                 .compaction = *(const enum shale_compaction *)context};
     graph_create(&graph, &shape);
     graph.collector.compaction.ways.neighbours = 0; /* see the target */
+    graph.collector.compaction.ways.neighbours_most = 0;
     while (gbench_keep_running(state)) {
         graph_restore(&graph);
         graph_flip(&graph);

@@ -225,6 +225,7 @@ static int start_fault_handling(struct collector *collector, const char **failed
                                   collector->options.faults);
     case SHALE_COMPACTION_FAULT_SIGNAL:
         *failed = "installing the SIGBUS handler";
+        compact_answer_in_place(&collector->compaction);
         return fault_signal_add(&collector->compaction, &collector->handlers);
     default:
         return 0;

@@ -3,12 +3,23 @@
 #include "gc/durations.h"
 #include "gc/page_contents.h"
 
-/* Measured by the target after-flip. */
-static const struct compact_ways default_ways = {.clean = true, .neighbours = 8, .roots = 32, .hints = true};
+/* A thread takes several times as long to answer a fault as a page takes to build, so neighbours pay even where they are
+ * needed by chance only. */
+static const struct compact_ways ways_by_thread = {
+    .clean = true, .neighbours = 8, .neighbours_most = 16, .roots = 32, .hints = true};
+
+/* In place a fault costs about as much as a page, and a mutator that waits for neighbours that it does not want has lost. */
+static const struct compact_ways ways_in_place = {
+    .clean = true, .neighbours = 0, .neighbours_most = 16, .roots = 8, .hints = true};
 
 void compaction_init(struct compaction *compaction, struct memory *memory, const struct plan *plan)
 {
-    *compaction = (struct compaction){.memory = memory, .plan = plan, .ways = default_ways};
+    *compaction = (struct compaction){.memory = memory, .plan = plan, .ways = ways_by_thread};
+}
+
+void compact_answer_in_place(struct compaction *compaction)
+{
+    compaction->ways = ways_in_place;
 }
 
 /* What is taken from now on, regions or runs of large objects, knows new addresses only and need not be gone through. */
@@ -21,6 +32,7 @@ void compact_begin(struct compaction *compaction)
         compaction->region_count + (page_runs_touched(&memory->fixed.large) + each - 1) / each;
     atomic_u32_store(&compaction->next_unit, 0);
     atomic_u32_store(&compaction->wanted, PAGE_NONE);
+    read_ahead_begin(&compaction->read_ahead);
 }
 
 /* What a publish fails with is reported by the collector when the compaction has ended. Until then whoever needs
@@ -153,6 +165,13 @@ static void compact_unit(struct compaction *compaction, struct builder *builder,
     }
 }
 
+/* Large objects come first: an array of references is where much of what a program does begins, and its pages take whoever
+ * faults on them longest to build. */
+static struct unit unit_of_turn(const struct compaction *compaction, uint32_t turn)
+{
+    return unit_at(compaction, (turn + compaction->region_count) % compaction->unit_count);
+}
+
 bool compact_next_unit(struct compaction *compaction, struct builder *builder)
 {
     uint32_t count = compaction->unit_count;
@@ -165,7 +184,7 @@ bool compact_next_unit(struct compaction *compaction, struct builder *builder)
             atomic_u32_store(&compaction->next_unit, 2 * count);
             return false;
         }
-        unit = unit_at(compaction, turn % count);
+        unit = unit_of_turn(compaction, turn);
     } while (unit.count == 0);
     if (turn >= count) {
         compact_unit(compaction, builder, unit);
@@ -236,49 +255,76 @@ static bool add_neighbour(struct compaction *compaction, struct builder *builder
     return claim_and_build(compaction, builder, page, clean);
 }
 
-/* Adds neighbours of its region to a run of one page: clean ones on both sides, which cost next to nothing; and some
- * others on the side to which the mutator seems to be going, which is ahead unless the page there is up to date. */
-static void add_neighbours(struct compaction *compaction, struct builder *builder)
+/* Adds neighbours of its region to a run of one page: clean ones on both sides, which cost next to nothing; and `up` and `down`
+ * others. */
+static void add_neighbours(struct compaction *compaction, struct builder *builder, page_number up,
+                           page_number down)
 {
     page_number per_region = memory_page(compaction->memory, REGION_SIZE);
     page_number page = builder->run_first;
     page_number start = page - page % per_region;
     page_number end = start + per_region;
-    bool down = page + 1 == end || !page_is_stale(&compaction->memory->pages, page + 1);
-    page_number left = compaction->ways.neighbours;
-    for (page++; page < end && add_neighbour(compaction, builder, page, &left);)
+    for (page++; page < end && add_neighbour(compaction, builder, page, &up);)
         page++;
-    left = down ? compaction->ways.neighbours : 0;
-    while (builder->run_first > start && add_neighbour(compaction, builder, builder->run_first - 1, &left))
+    while (builder->run_first > start && add_neighbour(compaction, builder, builder->run_first - 1, &down))
         builder->run_first--;
 }
 
-/* Makes a page mapped, with its neighbours. False: somebody else has it. */
-static bool bring(struct compaction *compaction, struct builder *counters, page_number page)
+/* Claims a page and makes it the first of a run. False: somebody else has it. */
+static bool begin_run(struct compaction *compaction, struct builder *builder, page_number page)
 {
-    struct builder builder = {.run_first = page};
+    *builder = (struct builder){.run_first = page};
     if (!page_claim(&compaction->memory->pages, page))
         return false;
     note_stray(compaction, page);
     bool clean = is_clean(compaction, page);
     if (!clean)
         page_warm(compaction->plan, page);
-    build_claimed(compaction, &builder, page, clean);
-    add_neighbours(compaction, &builder);
+    build_claimed(compaction, builder, page, clean);
+    return true;
+}
+
+static void end_run(struct compaction *compaction, struct builder *builder, struct builder *counters)
+{
+    publish_run(compaction, builder);
+    atomic_u64_fetch_add(&counters->pages, atomic_u64_load(&builder->pages));
+    atomic_u64_fetch_add(&counters->clean, atomic_u64_load(&builder->clean));
+}
+
+static bool is_large(const struct compaction *compaction, page_number page)
+{
+    return page >= memory_page(compaction->memory, compaction->memory->views.regions);
+}
+
+/* Makes a page mapped, with its neighbours. False: somebody else has it. */
+static bool bring_with_neighbours(struct compaction *compaction, struct builder *counters, page_number page)
+{
+    struct builder builder;
+    if (!begin_run(compaction, &builder, page))
+        return false;
+    const struct compact_ways *ways = &compaction->ways;
+    /* A page of nothing but references takes long to build. */
+    bool large = is_large(compaction, page);
+    page_number few = large ? 0 : ways->neighbours;
+    page_number most = large ? ways->neighbours_most / 2 : ways->neighbours_most;
+    bool down =
+        page + 1 < compaction->memory->pages.count && !page_is_stale(&compaction->memory->pages, page + 1);
+    struct read_ahead_advice advice = read_ahead_advise(&compaction->read_ahead, page, down, few, most);
+    add_neighbours(compaction, &builder, advice.down ? 0 : advice.pages, advice.down ? advice.pages : 0);
+    page_number count = builder.run_count;
     /* Not in large objects: a mutator that goes through one from page to page would meet a worker all the time that has just claimed what it
      * wants next, and wait until the system lets that worker run on. */
-    if (compaction->ways.hints && page < memory_page(compaction->memory, compaction->memory->views.regions))
-        atomic_u32_store(&compaction->wanted, builder.run_first + builder.run_count);
-    publish_run(compaction, &builder);
-    atomic_u64_fetch_add(&counters->pages, atomic_u64_load(&builder.pages));
-    atomic_u64_fetch_add(&counters->clean, atomic_u64_load(&builder.clean));
+    if (ways->hints && !large)
+        atomic_u32_store(&compaction->wanted, builder.run_first + count);
+    end_run(compaction, &builder, counters);
+    read_ahead_note(&compaction->read_ahead, &advice, builder.run_first, count);
     return true;
 }
 
 enum compact_answer compact_fault(struct compaction *compaction, struct builder *builder, page_number page)
 {
     atomic_u64_fetch_add(&builder->faults, 1);
-    if (bring(compaction, builder, page))
+    if (bring_with_neighbours(compaction, builder, page))
         return COMPACT_BUILT;
     if (!page_is_mapped(&compaction->memory->pages, page))
         return COMPACT_BEING_BUILT;
@@ -309,6 +355,11 @@ void compact_record_fault(const struct compaction *compaction, const struct os_f
 void compact_bring(struct compaction *compaction, struct builder *builder, const page_number *pages,
                    size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        bring(compaction, builder, pages[i]);
+    for (size_t i = 0; i < count; i++) {
+        struct builder run;
+        if (!begin_run(compaction, &run, pages[i]))
+            continue;
+        add_neighbours(compaction, &run, 0, 0);
+        end_run(compaction, &run, builder);
+    }
 }

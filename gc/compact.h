@@ -1,21 +1,23 @@
 /*
  * Compaction: building and publishing every stale page that holds anything, by whoever comes first.
  *
- * Workers take whole regions, and as large parts of the large space, from a shared cursor, which goes over all twice: first clean pages are published,
- * a hundred times as quickly as a fault on one could be answered, then the others are built and published in batches.
+ * Workers take whole regions, and as large parts of the large space, from a shared cursor, which goes over all twice, large objects
+ * first: clean pages are published, a hundred times as quickly as a fault on one could be answered, then the others are built and
+ * published in batches.
  * Faults are answered out of order, and mutators that leave the flip bring in the pages of their own roots. All go
  * through the same claim [claim], so a page is built once, and they only differ in what they do when
  * somebody else has the page: a worker goes on, the fault server goes on too (the builder's publishing wakes the
  * waiter), a signal handler waits, and a mutator that brings in pages goes on.
  *
  * Who writes what: `next_unit` anyone, by fetch-and-add; the counts the collector, in compact_begin; `wanted`, a hint, anyone; `events` at creation, `ways` at creation and by
- * benchmarks; a builder's `run` its own thread; a builder's counters anyone, by fetch-and-add, read for statistics.
+ * benchmarks; `read_ahead` see there; a builder's `run` its own thread; a builder's counters anyone, by fetch-and-add, read for statistics.
  */
 #ifndef SHALE_GC_COMPACT_H
 #define SHALE_GC_COMPACT_H
 
 #include "gc/events.h"
 #include "gc/page_build.h"
+#include "gc/read_ahead.h"
 
 /* Pages that a worker builds before it publishes them together: enough to spread the cost of the call, few
  * enough that a mutator that faults on one of them does not wait long. */
@@ -34,10 +36,13 @@ struct builder {
 
 /* What is done for fewer faults. Benchmarks turn parts of it off, to see what each is worth. */
 struct compact_ways {
-    bool clean;             /* clean pages are not built, and published before others */
-    page_number neighbours; /* so many pages beside one that is faulted on are built with it */
-    page_number roots;      /* a mutator leaving the flip brings in so many pages of its roots */
-    bool hints;             /* workers build next what lies behind a fault */
+    bool clean; /* clean pages are not built, and published before others */
+    /* So many pages beside one that is faulted on are built with it; at most, when faults go on where others were [read-ahead]. In
+     * large objects it is none, and half as many. */
+    page_number neighbours;
+    page_number neighbours_most;
+    page_number roots; /* a mutator leaving the flip brings in so many pages of its roots */
+    bool hints;        /* workers build next what lies behind a fault */
 };
 
 struct compaction {
@@ -45,6 +50,7 @@ struct compaction {
     const struct plan *plan;
     struct events *events; /* NULL: nobody wants to know */
     struct compact_ways ways;
+    struct read_ahead read_ahead;
     uint32_t region_count;      /* when the world was stopped */
     uint32_t unit_count;        /* with those of the large space */
     page_number large_released; /* pages of the large space below were released at the end */
@@ -57,6 +63,9 @@ struct compaction {
 };
 
 void compaction_init(struct compaction *compaction, struct memory *memory, const struct plan *plan);
+
+/* Faults are answered where they happen, not by a thread: does what is best for that. */
+void compact_answer_in_place(struct compaction *compaction);
 
 /* Before the flip resumes: the cursor goes back to the start. */
 void compact_begin(struct compaction *compaction);
@@ -75,8 +84,8 @@ enum compact_answer compact_fault(struct compaction *compaction, struct builder 
 void compact_record_fault(const struct compaction *compaction, const struct os_fault *fault,
                           enum compact_answer answer, uint64_t began);
 
-/* A mutator that runs: makes the stale pages of a list mapped, which it is about to touch, without faulting. Leaves
- * those that others are building to them. */
+/* A mutator that runs: makes the stale pages of a list mapped, which it is about to touch, without faulting, and their clean neighbours.
+ * Leaves those that others are building to them. */
 void compact_bring(struct compaction *compaction, struct builder *builder, const page_number *pages,
                    size_t count);
 

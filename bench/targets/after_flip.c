@@ -38,14 +38,15 @@ static const struct way {
     bool published; /* a worker has published the clean pages before */
 } ways[] = {
     {"nothing", {.clean = false}, false},
-    {"2 neighbours", {.neighbours = 2}, false},
-    {"4 neighbours", {.neighbours = 4}, false},
-    {"8 neighbours", {.neighbours = 8}, false},
-    {"16 neighbours", {.neighbours = 16}, false},
+    {"2 neighbours", {.neighbours = 2, .neighbours_most = 2}, false},
+    {"4 neighbours", {.neighbours = 4, .neighbours_most = 4}, false},
+    {"8 neighbours", {.neighbours = 8, .neighbours_most = 8}, false},
+    {"16 neighbours", {.neighbours = 16, .neighbours_most = 16}, false},
+    {"0 to 16", {.neighbours_most = 16}, false},
     {"clean", {.clean = true}, false},
     {"clean first", {.clean = true}, true},
     {"roots", {.roots = ROOTS}, false},
-    {"all", {.clean = true, .neighbours = 8, .roots = ROOTS}, true},
+    {"all", {.clean = true, .neighbours_most = 16, .roots = ROOTS}, true},
 };
 
 enum { WAYS = sizeof ways / sizeof ways[0] };

@@ -80,6 +80,7 @@ static void subject_create(struct subject *subject, enum shale_compaction compac
     struct graph *graph = &subject->graph;
     graph_create(graph, &shape);
     graph->collector.compaction.ways.neighbours = 0;
+    graph->collector.compaction.ways.neighbours_most = 0;
     subject->count = graph->moved_count + graph->staying_count;
     subject->pages = malloc(subject->count * sizeof *subject->pages);
     bench_require(subject->pages != NULL, "there is no memory for a list of pages");
