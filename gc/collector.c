@@ -209,6 +209,9 @@ static void *collector_main(void *argument)
         collector->flipped = number;
         atomic_u64_store(&collector->completed, number);
         pthread_cond_broadcast(&collector->changed);
+        pthread_mutex_unlock(&collector->lock);
+        reclaim_entries(collector);
+        pthread_mutex_lock(&collector->lock);
     }
     pthread_mutex_unlock(&collector->lock);
     return NULL;

@@ -94,6 +94,7 @@ struct collector {
         never_ahead; /* not 0: the system would not give memory to pages before they are touched [ahead] */
     /* Memory is not given back before: the system refused it. The collector thread's. */
     uint64_t release_after;
+    bool entries_left; /* a flip's old page table entries are not released yet; the collector thread's */
     /* The last cycle that left regions to mutators, freed some that others took at once, or made progress towards
      * freeing one; written before `completed`. */
     atomic_u64 gained;

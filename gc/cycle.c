@@ -111,6 +111,7 @@ static void plan(struct collector *collector, enum plan_scope scope, struct cycl
     uint64_t began = clock_nanoseconds();
     outcome->swept = large_sweep(collector->memory);
     outcome->freed = cells_sweep(collector->memory);
+    collector->plan.outlook = cycle_pace_outlook(collector);
     plan_make(&collector->plan, scope, collector->options.evacuate_percent, collector->reserve);
     dead_announce(collector->memory);
     moved_announce(&collector->plan);

@@ -45,6 +45,24 @@ void cycle_pace_marked(struct collector *collector)
     budget_set_time(&collector->memory->fixed.budget, now); /* of what is freed in this cycle */
 }
 
+static region_number regions_for(uint64_t bytes)
+{
+    uint64_t regions = (bytes + REGION_SIZE - 1) >> REGION_SHIFT;
+    return regions < REGION_NONE ? (region_number)regions : REGION_NONE - 1;
+}
+
+struct evacuation_outlook cycle_pace_outlook(const struct collector *collector)
+{
+    const struct pace *pace = &collector->pace;
+    uint64_t live = collector->mark.bytes;
+    double meanwhile = pace_expected_after_marking(pace, live);
+    return (struct evacuation_outlook){
+        .awaited = atomic_u64_load(&collector->stalled_at) != 0,
+        .goal = regions_for(pace_goal(pace, live)),
+        .meanwhile = meanwhile < (double)pace->settings.maximum ? regions_for((uint64_t)meanwhile) : 0,
+    };
+}
+
 void cycle_pace_end(struct collector *collector, const struct cycle_outcome *outcome)
 {
     const struct region_table *regions = &collector->memory->regions;

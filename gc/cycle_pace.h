@@ -12,6 +12,9 @@ void cycle_pace_init(struct collector *collector);
 /* A cycle starts; has marked; has ended. */
 void cycle_pace_start(struct collector *collector);
 void cycle_pace_marked(struct collector *collector);
+/* What the choice of what to move goes by. */
+struct evacuation_outlook cycle_pace_outlook(const struct collector *collector);
+
 void cycle_pace_end(struct collector *collector, const struct cycle_outcome *outcome);
 
 #endif

@@ -13,7 +13,7 @@ enum {
  * objects, and the old tend to stay. */
 enum { GAIN_LASTS = 4 };
 
-/* A flip must gain this share of the heap, and the heap is tight when less than that is free. */
+/* A flip must gain this share of the goal, and the heap is tight when less than that is free. */
 enum { GAIN_SHARE = 64, TIGHT_SHARE = 16 };
 
 /* A destination region is closed by a group that does not fit, and a group is a chunk's worth of object starts
@@ -151,9 +151,14 @@ struct prefix {
     region_number destinations;
 };
 
+static region_number less(region_number a, region_number b)
+{
+    return a > b ? a - b : 0;
+}
+
 static region_number spare(const struct evacuation_terms *terms)
 {
-    return terms->free_count > terms->reserve ? terms->free_count - terms->reserve : 0;
+    return less(terms->free_count, terms->reserve);
 }
 
 static enum plan_scope effective_scope(const struct survey *survey, const struct evacuation_terms *terms)
@@ -177,30 +182,50 @@ static uint64_t live_limit(const struct survey *survey, enum plan_scope scope, u
 }
 
 /* Mutators run on meanwhile, and what is destination or evacuated is not theirs until the cycle ends: of what
- * they might use they keep half, unless somebody waits for the move. */
+ * they might use they keep what they are expected to take, and half at most, unless somebody waits for the move. */
 static region_number room(const struct evacuation_terms *terms, enum plan_scope scope)
 {
     region_number most = terms->free_count;
-    if (scope == PLAN_WORTHWHILE || scope == PLAN_SPARSE)
-        most -= spare(terms) / 2;
+    if ((scope == PLAN_WORTHWHILE || scope == PLAN_SPARSE) && !terms->outlook.awaited) {
+        region_number kept = spare(terms) / 2;
+        region_number taken = terms->outlook.meanwhile;
+        /* Mutators leave the reserve alone also while it is in use. */
+        if (taken != 0 && taken < kept && taken + terms->reserve < kept)
+            kept = taken + terms->reserve;
+        most -= kept;
+    }
     return most < terms->room ? most : terms->room;
+}
+
+/* Regions that mutators are to have in use at most, when all goes well. */
+static region_number goal(const struct survey *survey, const struct evacuation_terms *terms)
+{
+    region_number most = less(survey->regions->count, terms->reserve);
+    return terms->outlook.goal != 0 && terms->outlook.goal < most ? terms->outlook.goal : most;
+}
+
+/* Regions that they can take before the next cycle is due, without a flip. */
+static region_number headroom(const struct survey *survey, const struct evacuation_terms *terms)
+{
+    return less(goal(survey, terms), less(survey->regions->count, terms->free_count));
 }
 
 /* What moving the prefix is worth, in hundredths of rewriting a granule; at most 0: nothing.
  *
- * A cycle costs the marking of what is live and gets the program what is free then. With `gain` regions more it
- * would get that much more for the same marking, so a share gain / (spare + gain) of the marking is saved, as long
+ * A cycle costs the marking of what is live and gets the program what it may take until the next. With `gain` regions more it
+ * would get that much more for the same marking, so a share gain / (headroom + gain) of the marking is saved, as long
  * as the gain lasts. A flip costs the rewriting of all that is live, and the moving in place of rewriting of what
  * moves. */
 static int64_t net_gain(const struct survey *survey, const struct evacuation_terms *terms,
                         const struct prefix *prefix)
 {
     int64_t gain = (int64_t)prefix->count - prefix->destinations;
-    if (gain <= 0 || gain < survey->regions->count / GAIN_SHARE)
+    if (gain <= 0 || gain < goal(survey, terms) / GAIN_SHARE)
         return 0;
     int64_t live = (int64_t)(survey->live_bytes >> GRANULE_SHIFT);
     int64_t moved = (int64_t)(prefix->bytes >> GRANULE_SHIFT);
-    int64_t saved = (int64_t)GAIN_LASTS * COST_OF_MARKING * live * gain / ((int64_t)spare(terms) + gain);
+    int64_t saved =
+        (int64_t)GAIN_LASTS * COST_OF_MARKING * live * gain / ((int64_t)headroom(survey, terms) + gain);
     return saved - 100 * live - (COST_OF_MOVING - 100) * moved;
 }
 

@@ -24,6 +24,13 @@ enum plan_scope {
     PLAN_EVERYTHING /* every region that can move, as far as there is room */
 };
 
+/* What the pace expects. Zeros: nothing is known. */
+struct evacuation_outlook {
+    region_number goal;      /* regions that are to be in use at most; 0: all but the reserve */
+    region_number meanwhile; /* regions that mutators will take until the cycle ends */
+    bool awaited;            /* a mutator waits for it to end, as no region is left to it */
+};
+
 struct evacuation_terms {
     enum plan_scope scope;
     unsigned sparse_percent;  /* regions at most so full are sparse */
@@ -31,6 +38,7 @@ struct evacuation_terms {
     region_number free_count; /* free regions, with those that are destinations already */
     region_number room;       /* destination regions that can be had */
     const uint32_t *growth;   /* per region: bytes by which its live objects grow if they move */
+    struct evacuation_outlook outlook;
 };
 
 struct evacuation {

@@ -6,6 +6,8 @@ static const double DEVIATIONS = 2;
 static const double CAUTION_MIN = 1.125;
 static const double CAUTION_DECAY = 0.875;
 static const double CAUTION_MAX = 8;
+/* Of what is expected of the rest of a cycle: more takes longer to move than the last time. */
+static const double MEANWHILE_MARGIN = 1.25;
 
 static uint64_t at_least(uint64_t value, uint64_t bound)
 {
@@ -92,6 +94,15 @@ double pace_expected_allocation(const struct pace *pace, uint64_t live)
     return expected(pace, &pace->rate, pace->rate_between.mean / 2, live);
 }
 
+double pace_expected_after_marking(const struct pace *pace, uint64_t live)
+{
+    if (!pace->rest.known || !pace->rate.known)
+        return 0;
+    double duration = larger(pace->rest.mean + DEVIATIONS * pace->rest.deviation, pace->rest.last);
+    double rate = larger(pace->rate.mean + DEVIATIONS * pace->rate.deviation, pace->rate_between.mean / 2);
+    return MEANWHILE_MARGIN * larger(rate, pace->rate.last) * duration * (double)at_least(live, PACE_LEAST);
+}
+
 /* ---- goal and trigger ------------------------------------------------------------------------------ */
 
 static uint64_t goal_of(const struct pace *pace, uint64_t live)
@@ -106,6 +117,13 @@ static uint64_t maximum_of(const struct pace *pace)
 {
     uint64_t maximum = pace->settings.maximum;
     return maximum - at_most((uint64_t)larger(pace->copies.mean, pace->copies.last), maximum / 8);
+}
+
+uint64_t pace_goal(const struct pace *pace, uint64_t live)
+{
+    if (pace->settings.target_percent == 0)
+        return pace->settings.maximum;
+    return at_most(goal_of(pace, live), pace->settings.maximum);
 }
 
 static void aim(struct pace *pace, const struct pace_outcome *outcome, uint64_t growth)
@@ -168,6 +186,24 @@ void pace_cycle_marked(struct pace *pace, uint64_t now)
     pace->marked = now;
 }
 
+/* What would have been allocated in the time of a stall is expected of the next cycle already: the rate is that until
+ * then, the duration that of the whole cycle. What was wrong is the trust in the estimate, by as much as the cycle
+ * was late. */
+static void adapt_caution(struct pace *pace, const struct pace_moment *moment)
+{
+    if (moment->stalled_at == 0) {
+        pace->caution *= CAUTION_DECAY;
+    } else {
+        double duration = (double)less(moment->now, pace->started) + 1;
+        double late = (double)less(moment->now, moment->stalled_at);
+        pace->caution *= 1 + (late < duration ? late / duration : 1);
+    }
+    if (pace->caution < CAUTION_MIN)
+        pace->caution = CAUTION_MIN;
+    if (pace->caution > CAUTION_MAX)
+        pace->caution = CAUTION_MAX;
+}
+
 void pace_cycle_ended(struct pace *pace, const struct pace_moment *moment, const struct pace_outcome *outcome)
 {
     sample_rate(pace, &pace->rate, moment);
@@ -177,11 +213,7 @@ void pace_cycle_ended(struct pace *pace, const struct pace_moment *moment, const
     if (outcome->moved)
         estimate_add(&pace->rest, (double)less(moment->now, pace->marked) / bytes);
     estimate_add(&pace->copies, (double)outcome->copies);
-    pace->caution = moment->stalled_at != 0 ? pace->caution * 2 : pace->caution * CAUTION_DECAY;
-    if (pace->caution < CAUTION_MIN)
-        pace->caution = CAUTION_MIN;
-    if (pace->caution > CAUTION_MAX)
-        pace->caution = CAUTION_MAX;
+    adapt_caution(pace, moment);
     /* Where more is live than the last time, there will be more still when the next cycle marks. */
     uint64_t growth = less(outcome->live, pace->live);
     pace->live = outcome->live;

@@ -106,6 +106,12 @@ void pace_cycle_marked(struct pace *pace, uint64_t now);
 void pace_cycle_ended(struct pace *pace, const struct pace_moment *moment,
                       const struct pace_outcome *outcome);
 
+/* What is to be expected of the rest of a cycle that found so much live: bytes allocated until it has freed memory. 0: not known. */
+double pace_expected_after_marking(const struct pace *pace, uint64_t live);
+
+/* The goal for so much live. */
+uint64_t pace_goal(const struct pace *pace, uint64_t live);
+
 /* What would have to be expected of the next cycle with so much live: bytes allocated meanwhile. */
 double pace_expected_allocation(const struct pace *pace, uint64_t live);
 

@@ -129,6 +129,7 @@ static void choose(struct plan *plan, struct evacuation_terms terms)
     terms.free_count = region_free_count(regions);
     terms.room = terms.free_count;
     terms.growth = plan->growth.bytes;
+    terms.outlook = plan->outlook;
     evacuation_choose(&evacuation, regions, &terms);
     take_destinations(plan, evacuation.destinations);
     region_number left = plan->destination_count + region_free_count(regions);
@@ -212,6 +213,24 @@ static void open_gaps(struct plan *plan, region_number region)
         chunks[i] = (struct chunk_move){.gaps = ~UINT64_C(0)};
 }
 
+/* Live objects of a region are met far apart, and for each of them only its header is looked at: most of the time
+ * would go into waiting for memory. So headers are asked for this many objects ahead. */
+enum { HEADERS_AHEAD = 12 };
+
+struct header_prefetch {
+    const struct memory *memory;
+    granule_number next; /* the live object to ask for */
+    granule_number end;
+};
+
+static inline void prefetch_header(struct header_prefetch *prefetch)
+{
+    if (prefetch->next >= prefetch->end)
+        return;
+    __builtin_prefetch(views_alias(&prefetch->memory->views, granule_start(prefetch->next) - HEADER_SIZE));
+    prefetch->next = bits_next(prefetch->memory->live_bits, prefetch->next + 1, prefetch->end);
+}
+
 /* Walks the live objects of one region of the evacuation set. */
 static void place_region(struct placement *placement, region_number region)
 {
@@ -223,6 +242,9 @@ static void place_region(struct placement *placement, region_number region)
     granule_number covered = granule; /* granules below belong to objects already placed */
     granule = bits_next(live, granule, end);
     granule_number first = granule;
+    struct header_prefetch prefetch = {.memory = plan->memory, .next = first, .end = end};
+    for (int i = 0; i < HEADERS_AHEAD; i++)
+        prefetch_header(&prefetch);
     while (granule < end) {
         chunk_number chunk = granule >> 6;
         granule_number chunk_start = (granule_number)chunk << 6;
@@ -230,6 +252,7 @@ static void place_region(struct placement *placement, region_number region)
         unsigned spill = covered > chunk_start ? covered - chunk_start : 0;
         size_t bytes = 0;
         while (granule < chunk_end) {
+            prefetch_header(&prefetch);
             size_t size = memory_object_size(plan->memory, granule_start(granule));
             close_gaps(plan, granule, size >> GRANULE_SHIFT);
             covered = granule + (granule_number)(size >> GRANULE_SHIFT);

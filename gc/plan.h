@@ -64,10 +64,11 @@ struct plan {
     struct memory *memory;
     struct forwarding forwarding;
     struct growth growth;
-    atomic_u32 stage;           /* enum plan_stage */
-    uint8_t *roles;             /* per region: enum plan_role */
-    chunk_number *page_source;  /* per destination page: the first chunk whose group touches it */
-    region_number *next_source; /* per evacuated region: the next one in destination order */
+    struct evacuation_outlook outlook; /* set by the collector before it plans; zeros until then */
+    atomic_u32 stage;                  /* enum plan_stage */
+    uint8_t *roles;                    /* per region: enum plan_role */
+    chunk_number *page_source;         /* per destination page: the first chunk whose group touches it */
+    region_number *next_source;        /* per evacuated region: the next one in destination order */
     page_number *first_page; /* per evacuated region: the destination page on which its first object begins */
 
     region_number *evacuated; /* the evacuation set, in destination order */

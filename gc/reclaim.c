@@ -96,8 +96,14 @@ void reclaim(struct collector *collector, bool concurrent)
         region_free(&memory->regions, plan->evacuated[i]);
     }
     plan_clear(plan);
-    if (concurrent)
-        release_old_entries(memory);
+    collector->entries_left = concurrent;
+}
+
+void reclaim_entries(struct collector *collector)
+{
+    if (collector->entries_left)
+        release_old_entries(collector->memory);
+    collector->entries_left = false;
 }
 
 /* Few enough regions that a cycle that is asked for meanwhile is not held up. */

@@ -14,6 +14,11 @@
  * flip returned. */
 void reclaim(struct collector *collector, bool concurrent);
 
+/* Releases the page table entries that went out of the mutator view in the last flip, if there was one; before the next
+ * one. It takes some time, for which nobody has to wait: the collector's thread calls it when who waited for the cycle
+ * has been told that it is over. */
+void reclaim_entries(struct collector *collector);
+
 #define RECLAIM_NEVER UINT64_MAX
 
 /* No cycle runs: clears idle memory of large objects, so that their allocation need not; then gives the memory of

@@ -10,6 +10,7 @@
 #include "gc/hold_back.h"
 #include "gc/page_build.h"
 #include "gc/page_contents.h"
+#include "gc/reclaim.h"
 #include "gc/shade.h"
 #include "heap/large.h"
 #include "tests/support/fake_world.h"
@@ -615,6 +616,7 @@ static uint64_t run_scene(enum shale_compaction compaction, uint64_t stream)
         if (test_random_chance(&scene.random, 30))
             pin_some(&scene, 2);
         cycle_run(&scene.collector, cycle, scope);
+        reclaim_entries(&scene.collector);
         check_objects(&scene);
         check_rest(&scene);
         model_check_hashes(&scene.model, &scene.collector.plan);

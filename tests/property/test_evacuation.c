@@ -88,6 +88,12 @@ static void random_scene(struct scene *scene)
         .room = test_random_chance(random, 80) ? free_count
                                                : (region_number)test_random_below(random, free_count + 1),
     };
+    if (test_random_chance(random, 50))
+        scene->terms.outlook = (struct evacuation_outlook){
+            .goal = (region_number)test_random_below(random, count + 10),
+            .meanwhile = (region_number)test_random_below(random, count / 4 + 1),
+            .awaited = test_random_chance(random, 20),
+        };
     scene->chosen = (struct evacuation){.regions = scene->set};
 }
 
@@ -183,18 +189,37 @@ static bool candidate(const struct scene *scene, enum plan_scope scope, region_n
 static double most_destinations(const struct scene *scene, enum plan_scope scope)
 {
     double most = scene->terms.free_count;
-    if (scope == PLAN_WORTHWHILE || scope == PLAN_SPARSE)
-        most -= whole(spare_of(scene) / 2);
+    double meanwhile = scene->terms.outlook.meanwhile;
+    double kept = whole(spare_of(scene) / 2);
+    if (meanwhile != 0 && meanwhile + scene->terms.reserve < kept)
+        kept = meanwhile + scene->terms.reserve;
+    if ((scope == PLAN_WORTHWHILE || scope == PLAN_SPARSE) && !scene->terms.outlook.awaited)
+        most -= kept;
     return most < scene->terms.room ? most : scene->terms.room;
+}
+
+static double above_zero(double number)
+{
+    return number > 0 ? number : 0;
+}
+
+/* Regions in use at most, when all goes well. */
+static double goal_of(const struct scene *scene)
+{
+    double most = above_zero((double)scene->table.count - scene->terms.reserve);
+    double goal = scene->terms.outlook.goal;
+    return goal != 0 && goal < most ? goal : most;
 }
 
 /* The formula of docs/design/evacuation.md. */
 static double net_gain(const struct scene *scene, double count, double destinations, double moved)
 {
     double gain = count - destinations;
-    if (gain < 1 || gain < whole(scene->table.count / 64.0))
+    if (gain < 1 || gain < whole(goal_of(scene) / 64.0))
         return 0;
-    return 4 * 1.5 * scene->live * gain / (spare_of(scene) + gain) - scene->live - 0.4 * moved;
+    double used = (double)scene->table.count - scene->terms.free_count;
+    double headroom = above_zero(goal_of(scene) - used);
+    return 4 * 1.5 * scene->live * gain / (headroom + gain) - scene->live - 0.4 * moved;
 }
 
 /* Whether a set of so many regions would do. */
