@@ -3,6 +3,12 @@
 #include "heap/live_bits.h"
 #include "heap/object.h"
 
+void shade_note(struct work *work, struct memory *memory, granule_number granule)
+{
+    atomic_u8_store_release(&memory->regions.regions[region_of(granule_start(granule))].rescan, 1);
+    atomic_u32_store_release(&work->noted, 1);
+}
+
 void shade_in_place(struct work *work, struct memory *memory, granule_number granule)
 {
     if (bits_set_shared(memory->live_bits, granule)) {
@@ -12,8 +18,7 @@ void shade_in_place(struct work *work, struct memory *memory, granule_number gra
         atomic_u64_fetch_add(&work->placed_bytes, size);
     }
     /* After the bit: whoever looks at the region again finds the object. */
-    atomic_u8_store_release(&memory->regions.regions[region_of(granule_start(granule))].rescan, 1);
-    atomic_u32_store_release(&work->noted, 1);
+    shade_note(work, memory, granule);
 }
 
 bool shade_fixed(struct work *work, struct memory *memory, size_t offset, uint64_t *bytes)

@@ -34,6 +34,9 @@ void shade_offer(struct work *work, struct packet **packet);
 /* Drops what was shaded: marking is complete. */
 void shade_drop(struct work *work, struct packet **packet);
 
+/* Has a marked object's slots looked at with its region, when its tracer has written its bit at the latest [held]. Any thread. */
+void shade_note(struct work *work, struct memory *memory, granule_number granule);
+
 /* Marks an object whose slots will be looked at with its region: there is no packet for it. Any thread. */
 void shade_in_place(struct work *work, struct memory *memory, granule_number granule);
 

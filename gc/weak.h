@@ -39,7 +39,8 @@
  *   tracer A: finds the key not marked; says that ephemerons wait; puts E into the table; looks at the key's bit again
  *   tracer B: sets the key's bit; asks whether any wait; looks into the table
  *
- * Each step is ordered with the next, so one of them sees the other, and looks at E again. Objects that are marked in
+ * Each step is ordered with the next, so one of them sees the other, and looks at E again. B sets the bit when it writes those that it
+ * holds [held]; a key that A holds itself counts as marked. Objects that are marked in
  * place, for want of packets, do not ask; so when all is traced the table is gone through for them.
  *
  * Who writes what: `phase` as above; a list of weak objects its tracer; `waiting`, the table's heads and the links of

@@ -5,7 +5,7 @@
  * g is the address of an object that marking reached, or that was allocated since its mutator was scanned
  * (*born*). Markers set the former; of the latter each mutator sets its own, chunk of its buffer by chunk, at the
  * latest in the flip (bump.h). While marking runs, several threads set bits of one word, so that takes the
- * functions called shared; later readers come after a handshake or a stop that all of them took part in. Setting a bit
+ * functions called shared (markers gather bits, and set several of a word at once: gc/held_bits.h); later readers come after a handshake or a stop that all of them took part in. Setting a bit
  * releases what its setter knows of the object, its header above all, for those who find objects by their bits.
  */
 #ifndef SHALE_HEAP_LIVE_BITS_H
@@ -45,6 +45,17 @@ static inline bool bits_set_shared(uint64_t *words, granule_number granule)
             return false;
         if (atomic_u64_cas_full(word, before, before | bit))
             return true;
+    }
+}
+
+/* While others set bits: sets several of a word, and returns those that were set before. Ordered with everything before and after
+ * it. */
+static inline uint64_t bits_add_shared(uint64_t *words, size_t word, uint64_t bits)
+{
+    for (;;) {
+        uint64_t before = atomic_u64_load((const atomic_u64 *)&words[word]);
+        if (atomic_u64_cas_full((atomic_u64 *)&words[word], before, before | bits))
+            return before & bits;
     }
 }
 

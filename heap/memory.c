@@ -31,8 +31,11 @@ static struct type *register_weak(struct type_table *table, const char *name, si
     shale_status status;
     char message[SHALE_ERROR_MESSAGE_MAX];
     struct type *type = type_register(table, &spec, &status, message, sizeof message);
-    if (type != NULL)
-        type->strength = strength; /* nobody has seen it yet */
+    if (type != NULL) {
+        /* Nobody has seen it yet. */
+        type->strength = strength;
+        type->plain_slots = SLOTS_NOT_PLAIN;
+    }
     return type;
 }
 

@@ -128,6 +128,7 @@ static struct type *type_build(const shale_type_spec *spec)
     type->name = memcpy(place, spec->name, name_size);
 
     type->shape = shape_of(spec);
+    type->plain_slots = type->shape <= SHAPE_POINTERS ? (uint32_t)spec->pointer_count : SLOTS_NOT_PLAIN;
     type->visit = spec->visit;
     type->fixed_size = (uint32_t)spec->size;
     type->api.element_size = (uint32_t)spec->element_size;

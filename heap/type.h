@@ -50,6 +50,8 @@ enum type_shape {
     SHAPE_CUSTOM         /* a visitor of the embedder's */
 };
 
+#define SLOTS_NOT_PLAIN UINT32_MAX
+
 /* What an object's first slots keep alive; see weak_object.h. */
 enum type_strength {
     STRENGTH_STRONG, /* all that they refer to */
@@ -67,6 +69,8 @@ struct type {
     enum type_shape shape;
     enum type_strength strength;
     uint32_t fixed_size; /* bytes */
+    /* How many slots an object has, if all are pointers in the fixed part and keep alive what they refer to; else SLOTS_NOT_PLAIN. */
+    uint32_t plain_slots;
     struct slot_list pointers;
     struct slot_list values;
     struct slot_list element_pointers;

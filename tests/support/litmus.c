@@ -98,9 +98,12 @@ static void forget_work(struct explorer *explorer)
     atomic_u64_store(&pool->full.head, 0);
     atomic_u32_store(&pool->untouched, explorer->program->no_packets ? pool->limit : 0);
     work_drop(&explorer->mark.work);
-    explorer->mark.tracers[0].stack_count = 0;
-    explorer->mark.tracers[0].reached_count = 0;
-    explorer->mark.tracers[0].marked_count = 0;
+    struct tracer *tracer = &explorer->mark.tracers[0];
+    tracer->reached_count = 0;
+    tracer->stack_count = 0;
+    tracer->ahead_count = 0;
+    tracer->again_count = 0;
+    tracer->held = (struct held_bits){.count = 0};
 }
 
 static void set_up_objects(struct explorer *explorer)

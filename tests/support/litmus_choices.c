@@ -92,6 +92,23 @@ static uint64_t mix_pages(const struct explorer *explorer, uint64_t sum)
     return mix(sum, explorer->pages.rounds * 4 + explorer->pages.written.armed * 2u + explorer->stopped);
 }
 
+static uint64_t mix_tracer(const struct tracer *tracer, uint64_t sum)
+{
+    sum = mix(sum, (tracer->stack_count * 64 + tracer->ahead_count) * 64 + tracer->again_count);
+    sum = mix(sum, tracer->reached_count);
+    for (unsigned i = 0; i < tracer->reached_count; i++)
+        sum = mix(sum, tracer->reached[i]);
+    for (unsigned i = 0; i < tracer->stack_count; i++)
+        sum = mix(sum, tracer->stack[i]);
+    for (unsigned i = 0; i < tracer->ahead_count; i++)
+        sum = mix(sum, tracer->ahead[i]);
+    for (unsigned i = 0; i < tracer->again_count; i++)
+        sum = mix(sum, tracer->again[i]);
+    for (unsigned i = 0; i < tracer->held.count; i++)
+        sum = mix(sum, tracer->held.bits[tracer->held.used[i]] ^ tracer->held.words[tracer->held.used[i]]);
+    return sum;
+}
+
 static uint64_t mix_work(const struct explorer *explorer, uint64_t sum)
 {
     const struct packet_pool *pool = &explorer->mark.work.pool;
@@ -99,15 +116,7 @@ static uint64_t mix_work(const struct explorer *explorer, uint64_t sum)
          p = atomic_u32_load(&pool->packets[p - 1].next))
         sum = mix_packet(sum, &pool->packets[p - 1]);
     sum = mix(sum, atomic_u32_load(&explorer->mark.work.noted));
-    const struct tracer *tracer = &explorer->mark.tracers[0];
-    sum = mix(sum, (tracer->stack_count * 64 + tracer->reached_count) * 64 + tracer->marked_count);
-    for (unsigned i = 0; i < tracer->stack_count; i++)
-        sum = mix(sum, tracer->stack[i]);
-    for (unsigned i = 0; i < tracer->reached_count; i++)
-        sum = mix(sum, tracer->reached[i]);
-    for (unsigned i = 0; i < tracer->marked_count; i++)
-        sum = mix(sum, tracer->marked[i]);
-    return sum;
+    return mix_tracer(&explorer->mark.tracers[0], sum);
 }
 
 static uint64_t state_of(const struct explorer *explorer, enum site site, uint64_t place)

@@ -91,6 +91,18 @@ static void test_random(void **state)
     }
 }
 
+/* Several of a word at once: says which were set before. */
+static void test_several_at_once(void **state)
+{
+    (void)state;
+    uint64_t words[2] = {0, 6};
+    assert_int_equal(bits_add_shared(words, 1, 3), 2);
+    assert_int_equal(words[1], 7);
+    assert_int_equal(bits_add_shared(words, 0, ~UINT64_C(0)), 0);
+    assert_int_equal(bits_add_shared(words, 0, 1), 1);
+    assert_true(words[0] == ~UINT64_C(0));
+}
+
 int main(void)
 {
     test_seed();
@@ -98,6 +110,7 @@ int main(void)
         cmocka_unit_test(test_empty_and_full),
         cmocka_unit_test(test_single_bits_at_word_edges),
         cmocka_unit_test(test_random),
+        cmocka_unit_test(test_several_at_once),
     };
     return cmocka_run_group_tests_name("unit.live_bits", tests, NULL, NULL);
 }
