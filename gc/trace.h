@@ -81,8 +81,8 @@ void trace(struct tracer *tracer);
  * Returns whether there were any; then tracing must go on. */
 bool trace_rescan(struct tracer *tracer);
 
-/* One tracer, nobody tracing, or the tracer itself: has an object looked at that was looked at before. */
-void trace_look_at(void *tracer, granule_number granule);
+/* One tracer, nobody tracing, or the tracer itself: `argument`, has an object looked at that was looked at before. */
+void trace_look_at(void *argument, granule_number granule);
 
 /* A tracer that takes part in tracing: looks again at all that is marked, or was born and has its bit, on pages of the region
  * space, given as bits from page number `first` on [remark]. What it finds is looked at then, or by `trace`. */
