@@ -3,8 +3,9 @@
 #include "gc/durations.h"
 #include "gc/sweep_large.h"
 
-/* Memory for packets is this fraction of the heap, at least. */
-enum { PACKET_MEMORY_DIVISOR = 256, PACKETS_LEAST = 512 };
+/* Memory for packets is this fraction of the heap, at least. Graphs with random references need most: a quarter of that was too
+ * little for them, and looking again at whole regions took as long as marking (bench_mark_plan). */
+enum { PACKET_MEMORY_DIVISOR = 64, PACKETS_LEAST = 512 };
 
 static uint32_t default_packets(const struct memory *memory)
 {
