@@ -251,7 +251,7 @@ static void large_mark(struct large *large, unsigned worker_count, uint32_t pack
     printf("    %u workers, %u of %u packets used\n", worker_count, used, mark.work.pool.limit);
     assert_true(used <= mark.work.pool.limit);
     assert_true(packet_limit == 0 || mark.work.pool.limit == packet_limit);
-    assert_true(mark.work.pool.limit * sizeof(struct packet) <= large->memory.views.regions / 256 ||
+    assert_true(mark.work.pool.limit * sizeof(struct packet) <= large->memory.views.regions / 64 ||
                 mark.work.pool.limit <= 512);
     assert_int_equal(mark.objects, large->count);
     assert_int_equal(mark.bytes, large->count * large->object_size);
