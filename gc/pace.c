@@ -6,6 +6,10 @@ static const double DEVIATIONS = 2;
 static const double CAUTION_MIN = 1.125;
 static const double CAUTION_DECAY = 0.875;
 static const double CAUTION_MAX = 8;
+/* Shares of what can be had beyond what is live: a program that stalls and allocates more than the first while a cycle runs
+ * is collected late from then on, until it would be less than the second. */
+static const double LATE_FROM = 1;
+static const double LATE_UNTIL = 0.7;
 /* Of what is expected of the rest of a cycle: more takes longer to move than the last time. */
 static const double MEANWHILE_MARGIN = 1.25;
 
@@ -126,7 +130,23 @@ uint64_t pace_goal(const struct pace *pace, uint64_t live)
     return at_most(goal_of(pace, live), pace->settings.maximum);
 }
 
-static void aim(struct pace *pace, const struct pace_outcome *outcome, uint64_t growth)
+/* Whether mutators will wait for the next cycle whenever it starts: see pace.h. */
+static bool has_to_be_late(const struct pace *pace, const struct pace_outcome *outcome, uint64_t maximum,
+                           bool stalled)
+{
+    if (!stalled)
+        return false;
+    double duration = pace->mark.mean;
+    if (outcome->moved)
+        duration += pace->rest.mean;
+    /* When late, nothing is allocated while cycles run, so that rate would never be learned anew. */
+    double rate = pace->late ? pace->rate_between.last : larger(pace->rate.mean, pace->rate_between.mean / 2);
+    double meanwhile = rate * duration * (double)at_least(outcome->live, PACE_LEAST);
+    double share = pace->late ? LATE_UNTIL : LATE_FROM;
+    return meanwhile > share * (double)less(maximum, outcome->live);
+}
+
+static void aim(struct pace *pace, const struct pace_outcome *outcome, uint64_t growth, bool stalled)
 {
     if (pace->settings.target_percent == 0) {
         pace->goal = pace->trigger = pace->settings.maximum;
@@ -139,6 +159,9 @@ static void aim(struct pace *pace, const struct pace_outcome *outcome, uint64_t 
     uint64_t between =
         at_most(less(pace->goal, outcome->live) / PACE_BETWEEN, less(maximum, outcome->used) / PACE_BETWEEN);
     pace->trigger = at_least(pace->goal - early, outcome->used + between);
+    pace->late = has_to_be_late(pace, outcome, maximum, stalled);
+    if (pace->late)
+        pace->trigger = at_least(maximum, outcome->used);
 }
 
 static void aim_external(struct pace *pace, const struct pace_moment *moment,
@@ -217,6 +240,6 @@ void pace_cycle_ended(struct pace *pace, const struct pace_moment *moment, const
     /* Where more is live than the last time, there will be more still when the next cycle marks. */
     uint64_t growth = less(outcome->live, pace->live);
     pace->live = outcome->live;
-    aim(pace, outcome, growth);
+    aim(pace, outcome, growth, moment->stalled_at != 0);
     aim_external(pace, moment, outcome);
 }

@@ -17,6 +17,13 @@
  * the next, or of what is left up to the maximum if that is less: mutators that allocate faster than memory can be
  * collected make the heap overrun its goal rather than have it collected without a break.
  *
+ * What is allocated while a cycle runs is not freed by it, so a program that allocates more in that time than half of
+ * maximum - live, h, waits for memory in each cycle, wherever the trigger is. Either cycles follow each other, and the program
+ * allocates h in each while it is collected, and waits for the rest of it; or they start when there is nothing left, and it
+ * allocates twice h between them, and waits for all of each. While it waits the collector has its processor too. With a
+ * gain of a half from that, as with two processors, the second is better where a cycle, run beside the program, takes longer
+ * than the program takes to allocate 2 h. When that has made it wait, the trigger is the maximum.
+ *
  * Memory outside of the heap that objects hold is kept within the target by itself: a cycle starts before it has grown to what a
  * cycle left of it, times the target; at least PACE_GOAL_MIN. So both together are within the target, and there is no maximum.
  *
@@ -91,6 +98,7 @@ struct pace {
     uint64_t live;   /* by the last mark */
     uint64_t goal;
     uint64_t trigger;
+    bool late;                 /* the trigger is where memory runs out */
     uint64_t external_sampled; /* when the rate of what is added outside was looked at */
     uint64_t external_added;   /* by then */
     uint64_t external_started; /* when the last cycle started */

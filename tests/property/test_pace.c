@@ -335,6 +335,31 @@ static void test_hopeless(void **state)
     assert_true(s.allocated / s.cycles > 10 * MIB);
 }
 
+/* A program that waits for memory wherever cycles start is collected when there is none left: that frees all that there is
+ * to free, and what is allocated meanwhile, which would not be freed, is nothing. */
+static void test_late(void **state)
+{
+    (void)state;
+    for (unsigned round = 0; round < test_rounds(100, 12); round++) {
+        struct simulation s = random_machine(6500 + round, 1, 1.2);
+        s.copied = 0;
+        warm_up(&s);
+        double before = s.allocated;
+        run(&s, time_of_cycles(&s, 40));
+        if (s.stalled_cycles < s.cycles - 1)
+            explain(&s, "the simulation is not too fast");
+        if ((s.allocated - before) / s.cycles < 0.85 * room_of(&s) - 2 * REGION)
+            explain(&s, "cycles that free too little");
+        /* It is not for good. */
+        s.rate /= 20;
+        forget_counts(&s);
+        warm_up(&s);
+        run(&s, time_of_cycles(&s, 20));
+        if (s.stalled_cycles != 0)
+            explain(&s, "stalls of a program that has become slow");
+    }
+}
+
 /* ---- without a simulation -------------------------------------------------------------------------- */
 
 static void test_start(void **state)
@@ -514,6 +539,7 @@ int main(void)
         cmocka_unit_test(test_live_changes),
         cmocka_unit_test(test_overrun),
         cmocka_unit_test(test_hopeless),
+        cmocka_unit_test(test_late),
         cmocka_unit_test(test_start),
         cmocka_unit_test(test_off),
         cmocka_unit_test(test_stalls_do_not_count_as_time),
