@@ -83,10 +83,12 @@ int main(int argc, char **argv)
 {
     static struct way_case one_by_one = {BEFORE_UNMAPPED, BUMP_CHUNK_SIZE, nothing};
     static struct way_case around = {BEFORE_UNMAPPED, BUMP_CHUNK_SIZE, memory_map_around};
+    static struct way_case populated = {BEFORE_UNMAPPED, MEMORY_MAPPED_AROUND, populate};
     static struct way_case mapped = {BEFORE_MAPPED, BUMP_CHUNK_SIZE, nothing};
     static struct way_case holes = {BEFORE_HOLES, BUMP_CHUNK_SIZE, nothing};
     static struct way_case ahead = {BEFORE_HOLES, REGION_SIZE, populate};
     add("unmapped/shale", &around);
+    add("unmapped/populate", &populated);
     add("unmapped/one_by_one", &one_by_one);
     add("holes/ahead", &ahead);
     add("holes/one_by_one", &holes);
