@@ -134,11 +134,9 @@ uint64_t pace_goal(const struct pace *pace, uint64_t live)
 static bool has_to_be_late(const struct pace *pace, const struct pace_outcome *outcome, uint64_t maximum,
                            bool stalled)
 {
-    if (!stalled)
+    if (!stalled || outcome->moved)
         return false;
     double duration = pace->mark.mean;
-    if (outcome->moved)
-        duration += pace->rest.mean;
     /* When late, nothing is allocated while cycles run, so that rate would never be learned anew. */
     double rate = pace->late ? pace->rate_between.last : larger(pace->rate.mean, pace->rate_between.mean / 2);
     double meanwhile = rate * duration * (double)at_least(outcome->live, PACE_LEAST);

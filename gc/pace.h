@@ -22,7 +22,8 @@
  * allocates h in each while it is collected, and waits for the rest of it; or they start when there is nothing left, and it
  * allocates twice h between them, and waits for all of each. While it waits the collector has its processor too. With a
  * gain of a half from that, as with two processors, the second is better where a cycle, run beside the program, takes longer
- * than the program takes to allocate 2 h. When that has made it wait, the trigger is the maximum.
+ * than the program takes to allocate 2 h. When that has made it wait, the trigger is the maximum. Not where cycles move objects,
+ * which takes free memory, and leaves the program some to go on with: it waits seldom then, and would wait each time.
  *
  * Memory outside of the heap that objects hold is kept within the target by itself: a cycle starts before it has grown to what a
  * cycle left of it, times the target; at least PACE_GOAL_MIN. So both together are within the target, and there is no maximum.
