@@ -49,13 +49,13 @@ static void log_stall(const struct mutator *mutator, uint64_t cycle, uint64_t na
 }
 
 /* Waits for a cycle. Returns whether it, or one after it, gained anything, for whomever. */
-static bool stall(struct mutator *mutator, unsigned attempt)
+static bool stall(struct mutator *mutator, unsigned attempt, enum plan_scope scope)
 {
     struct collector *collector = &mutator->heap->collector;
     /* First the cycle that is running, which may be about to free something. */
     uint64_t number = attempt == 0 ? collector_running(collector) : 0;
     if (number == 0)
-        number = collector_request(collector, PLAN_TIGHT, SHALE_REASON_STALL);
+        number = collector_request(collector, scope, SHALE_REASON_STALL);
     uint64_t began = clock_nanoseconds();
     atomic_u64_cas_full(&collector->stalled_at, 0, began);
     mutator_begin_wait_for_cycle(mutator);
@@ -130,7 +130,7 @@ static void *obtain(struct mutator *mutator, const struct request *request)
         /* When others took what a cycle gained, the heap is not full: try again, as they make progress. Nor is
          * it when a cycle packed regions and has not freed one yet; it is packed once and for all in the end. */
         if (attempt < STALLS_MAX)
-            attempt = stall(mutator, attempt) ? 0 : attempt + 1;
+            attempt = stall(mutator, attempt, PLAN_TIGHT) ? 0 : attempt + 1;
         else if (ask_embedder(mutator, request->size))
             attempt = 0;
         else
@@ -169,7 +169,8 @@ static void *obtain_large(struct mutator *mutator, const struct large_request *r
             return (void *)address;
         }
         if (attempt < LARGE_STALLS_MAX) {
-            stall(mutator, attempt++);
+            /* Much may be free, and too little for this: then what is sparse is packed though that does not pay. */
+            stall(mutator, attempt++, PLAN_SPARSE);
             uint32_t free_count = region_free_count(&heap->memory.regions);
             if (free_count > most_free)
                 attempt = 0;

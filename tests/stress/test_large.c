@@ -380,10 +380,10 @@ static void test_spaces_are_traded(void **state)
     stress_heap_end(setting.heap);
 }
 
-/* Sparse small objects are in the way of a large one: the heap is compacted first. */
-static void test_compaction_makes_room(void **state)
+/* Sparse small objects are in the way of a large one: the heap is compacted first. So it is where a cycle has packed most of them
+ * before, when `packed` bytes had been allocated, and to pack the others would not pay by itself. */
+static void make_room(uint64_t packed)
 {
-    (void)state;
     struct setting setting;
     begin(&setting, STRESS_THREAD, 16 << 20, 0, 0);
     shale_mutator *mutator = stress_attach(setting.heap);
@@ -399,6 +399,8 @@ static void test_compaction_makes_room(void **state)
             item->number = count;
             locals[0] = item;
         }
+        if (count == packed / 32)
+            STRESS_CHECK(shale_collect(mutator, SHALE_COLLECT_COMPACT) == SHALE_OK, "collecting");
     }
     locals[1] = shale_allocate_array(mutator, setting.array, (13 << 20) / 8);
     STRESS_CHECK(locals[1] != NULL, "%s", shale_last_error(mutator)->message);
@@ -409,6 +411,13 @@ static void test_compaction_makes_room(void **state)
     shale_frame_pop(mutator, &frame);
     shale_detach(mutator);
     stress_heap_end(setting.heap);
+}
+
+static void test_compaction_makes_room(void **state)
+{
+    (void)state;
+    for (uint64_t packed = 0; packed <= 12; packed++)
+        make_room(packed << 20);
 }
 
 int main(void)
